@@ -1,0 +1,205 @@
+import { z } from 'zod'
+import { isLoopbackOrigin } from '../kernel/resource-url.ts'
+import { Secret } from '../kernel/secret.ts'
+
+/**
+ * One setting: its schema (parsing the text of an environment variable), its default as text, and what it is for.
+ * `docs/configuration.md` is generated from this table.
+ */
+const text = z.string()
+const port = z.coerce.number().int().min(0).max(65535)
+const seconds = z.coerce.number().int().min(1)
+const list = text.transform((value) =>
+  value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+)
+const secret = z.string().transform((value) => new Secret(value))
+const httpOrigin = z
+  .url({ protocol: /^https?$/ })
+  .transform((value) => new URL(value))
+  .refine((url) => url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '', {
+    message: 'must be an origin: scheme, host and port, without a path',
+  })
+  .refine((url) => url.protocol === 'https:' || isLoopbackOrigin(url), {
+    message: 'must be https; plain http is for localhost only',
+  })
+
+export const settingTable = {
+  PORT: { schema: port, fallback: '8333', about: 'Port of the API, the pages and the MCP endpoints.' },
+  HOST: {
+    schema: text.min(1),
+    fallback: '127.0.0.1',
+    about: 'Address to listen on. In a container: `0.0.0.0`.',
+  },
+  PUBLIC_URL: {
+    schema: httpOrigin,
+    about:
+      'The origin under which browsers and hosts reach Patchbay; every absolute URL is built from it. Default: `http://localhost:<PORT>`.',
+  },
+  DATA_DIR: { schema: text.min(1), fallback: '.patchbay', about: 'Where the embedded database and local keys live.' },
+  DATABASE_URL: {
+    schema: z
+      .url({ protocol: /^postgres(ql)?$/, error: 'must be a postgresql:// URL' })
+      .transform((value) => new Secret(value)),
+    secret: true,
+    about: 'PostgreSQL. Unset: an embedded one in `DATA_DIR`.',
+  },
+  DATABASE_POOL_SIZE: {
+    schema: z.coerce.number().int().min(1).max(500),
+    fallback: '10',
+    about: 'Connections to PostgreSQL that each process keeps at most.',
+  },
+  REDIS_URL: {
+    schema: z
+      .url({ protocol: /^rediss?$|^unix$/, error: 'must be a redis://, rediss:// or unix:// URL' })
+      .transform((value) => new Secret(value)),
+    secret: true,
+    about: 'Redis for the job queue. Unset: the queue lives in PostgreSQL.',
+  },
+  ADMIN_API_KEY: {
+    schema: text
+      .min(32, 'must have 32 characters or more')
+      .max(512)
+      .transform((value) => new Secret(value)),
+    secret: true,
+    about: "Makes an operator's key with this value in tenant `default` (32 characters or more).",
+  },
+  ENCRYPTION_KEYS: {
+    schema: secret,
+    secret: true,
+    about:
+      'Keys that seal every stored secret: `kid:base64,...`, 32 bytes each, the first is active. Required, except with the embedded database on a loopback `PUBLIC_URL`, where one is made in `DATA_DIR`.',
+  },
+  EGRESS_ALLOW: {
+    schema: list,
+    about:
+      'Private or plain-http destinations that upstreams may have: `host:port` or CIDR, comma-separated. Default: loopback when `PUBLIC_URL` is loopback, else nothing.',
+  },
+  EGRESS_PORTS: {
+    schema: list.transform((ports) => ports.map(Number)).pipe(z.array(z.int().min(1).max(65535))),
+    fallback: '443,8443',
+    about: 'Ports that public upstreams may listen on.',
+  },
+  REDIRECT_URL_ALLOW: {
+    schema: list,
+    about:
+      'Where `redirect_url` may lead: origins or URL prefixes, comma-separated. Default: the own origin, and loopback when `PUBLIC_URL` is loopback.',
+  },
+  CONNECT_CONFIRMATION: {
+    schema: z.enum(['page', 'none']),
+    fallback: 'page',
+    about:
+      '`page`: a person confirms before being sent to the upstream. `none`: straight on, on a loopback `PUBLIC_URL` only.',
+  },
+  CONNECTOR__PRESETS: {
+    schema: text,
+    secret: true,
+    about: 'Presets as a JSON array; replaces the built-in ones. May hold client secrets.',
+  },
+  CLIENT_METADATA_URL: {
+    schema: z.url({ protocol: /^https$/ }),
+    about: 'https URL of our own client metadata document, where another one than ours is to be used.',
+  },
+  CORS_ORIGINS: {
+    schema: list,
+    about: 'Browser origins that may call the MCP endpoints, comma-separated. Default: none but the own.',
+  },
+  LOG_LEVEL: {
+    schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']),
+    fallback: 'info',
+    about: 'How much is logged.',
+  },
+  MIGRATE: {
+    schema: z.enum(['auto', 'off']),
+    fallback: 'auto',
+    about:
+      '`auto`: pending migrations are applied at start, under a lock. `off`: a start with pending migrations stops.',
+  },
+  SANDBOX_PORT: {
+    schema: port,
+    fallback: '8334',
+    about:
+      'Port of the sandbox MCP server that `npm start` runs on loopback. 0: off. Always off when `PUBLIC_URL` is not loopback.',
+  },
+  SANDBOX_TOKEN_TTL: {
+    schema: seconds,
+    fallback: '300',
+    about: 'How long access tokens of the sandbox live, in seconds.',
+  },
+  SWEEP_INTERVAL: {
+    schema: z.coerce.number().min(0.1),
+    fallback: '5',
+    about: 'How often each worker asks PostgreSQL which tokens are due, in seconds.',
+  },
+} as const satisfies Record<string, SettingEntry>
+
+export type SettingEntry = {
+  readonly schema: z.ZodType
+  readonly fallback?: string
+  readonly secret?: boolean
+  readonly about: string
+}
+
+type Table = typeof settingTable
+type Parsed = {
+  [Name in keyof Table]: Table[Name] extends { fallback: string }
+    ? z.output<Table[Name]['schema']>
+    : z.output<Table[Name]['schema']> | undefined
+}
+
+/** The settings of this process, typed. Names are the environment variables'. */
+export type Settings = Omit<Parsed, 'PUBLIC_URL'> & {
+  readonly PUBLIC_URL: URL
+  /** True while `PUBLIC_URL` is a loopback origin: the only place where anything is lenient. */
+  readonly isLoopback: boolean
+}
+
+/** What is wrong with the environment, all of it at once. */
+export class SettingsError extends Error {
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(`The settings are not usable:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`)
+    this.name = 'SettingsError'
+    this.problems = problems
+  }
+}
+
+/**
+ * Reads the settings from an environment. An empty variable counts as unset. Values never appear in the messages.
+ *
+ * @throws SettingsError with every problem
+ */
+export function readSettings(env: Readonly<Record<string, string | undefined>>): Settings {
+  const problems: string[] = []
+  const values: Record<string, unknown> = {}
+  for (const [name, entry] of Object.entries<SettingEntry>(settingTable)) {
+    const given = env[name]
+    const raw = given === undefined || given.trim() === '' ? entry.fallback : given.trim()
+    if (raw === undefined) continue
+    const result = entry.schema.safeParse(raw)
+    if (result.success) values[name] = result.data
+    else problems.push(`${name}: ${result.error.issues.map((issue) => issue.message).join('; ')}`)
+  }
+  const parsed = values as Parsed
+  const publicUrl = parsed.PUBLIC_URL ?? new URL(`http://localhost:${parsed.PORT ?? 8333}`)
+  const isLoopback = isLoopbackOrigin(publicUrl)
+  problems.push(...acrossSettings(parsed, isLoopback))
+  if (problems.length > 0) throw new SettingsError(problems)
+  return Object.freeze({ ...parsed, PUBLIC_URL: publicUrl, isLoopback })
+}
+
+function acrossSettings(settings: Partial<Parsed>, isLoopback: boolean): string[] {
+  const problems: string[] = []
+  if (settings.ENCRYPTION_KEYS === undefined && (settings.DATABASE_URL !== undefined || !isLoopback)) {
+    problems.push(
+      'ENCRYPTION_KEYS: required with DATABASE_URL or a public PUBLIC_URL; make one with: node -e \'console.log("k1:" + require("crypto").randomBytes(32).toString("base64"))\'',
+    )
+  }
+  if (settings.CONNECT_CONFIRMATION === 'none' && !isLoopback) {
+    problems.push('CONNECT_CONFIRMATION: "none" is for a loopback PUBLIC_URL only')
+  }
+  return problems
+}

@@ -1,0 +1,9 @@
+/** Where the time comes from. Everything that asks for the time is given one of these, so tests can turn it. */
+export type Clock = { now(): Date }
+
+export const systemClock: Clock = { now: () => new Date(Date.now()) }
+
+/** A date `ms` milliseconds after `date` (before it, when negative). */
+export function addMs(date: Date, ms: number): Date {
+  return new Date(date.getTime() + ms)
+}

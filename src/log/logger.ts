@@ -1,0 +1,51 @@
+import { type Logger as PinoLogger, pino } from 'pino'
+import { AppError } from '../kernel/app-error.ts'
+
+export type Logger = Pick<PinoLogger, 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'> & {
+  child(bindings: Record<string, unknown>): Logger
+}
+
+const maxTextLength = 500
+
+/**
+ * What of an error may be logged: name, message, code and our own `meta`. Causes are followed by the same rule;
+ * responses, request bodies and other properties that libraries hang on errors are left out, since they hold secrets.
+ */
+function describeError(error: unknown, depth = 0): Record<string, unknown> {
+  if (!(error instanceof Error)) return { message: 'not an Error' }
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  return {
+    name: error.name,
+    message: error.message.slice(0, maxTextLength),
+    ...(code === undefined ? {} : { code }),
+    ...(error instanceof AppError ? { meta: error.meta } : {}),
+    ...(depth === 0 ? { stack: error.stack } : {}),
+    ...(error.cause === undefined || depth > 3 ? {} : { cause: describeError(error.cause, depth + 1) }),
+  }
+}
+
+/**
+ * A JSON logger on standard output (or another stream).
+ *
+ * Secrets are kept out by type (`Secret` prints `[redacted]`); the list of paths here is the second line.
+ */
+export function createLogger(level: string, destination?: { write(line: string): void }): Logger {
+  const options = {
+    level,
+    base: { service: 'patchbay' },
+    serializers: { err: (error: unknown) => describeError(error) },
+    redact: {
+      paths: [
+        'authorization',
+        'cookie',
+        'access_token',
+        'refresh_token',
+        'client_secret',
+        '*.authorization',
+        '*.cookie',
+      ],
+      censor: '[redacted]',
+    },
+  }
+  return destination === undefined ? pino(options) : pino(options, destination)
+}
