@@ -1,0 +1,48 @@
+import type { Principal, PrincipalKind, Role, Scope } from '../kernel/principal.ts'
+
+export type Tenant = { readonly id: string; readonly slug: string; readonly name: string }
+
+/** An API key as it may be shown: everything but the key. */
+export type ApiKey = {
+  readonly id: string
+  readonly tenantId: string
+  readonly label: string
+  readonly kind: PrincipalKind
+  readonly subject: string
+  readonly role: Role
+  readonly scopes: readonly Scope[]
+  /** The first characters of the key, to tell keys apart. */
+  readonly hint: string
+  readonly expiresAt: Date | null
+  readonly revokedAt: Date | null
+  readonly createdAt: Date
+}
+
+export type NewApiKey = {
+  readonly tenantId: string
+  readonly label: string
+  readonly kind: PrincipalKind
+  readonly subject: string
+  readonly role: Role
+  readonly scopes: readonly Scope[]
+  readonly keyHash: string
+  readonly hint: string
+  readonly expiresAt: Date | null
+}
+
+/** Where tenants, principals and API keys are kept. */
+export type AccessStore = {
+  /** The tenant of that slug; made when it is missing and `name` is given. */
+  findTenant(slug: string): Promise<Tenant | null>
+  ensureTenant(slug: string, name: string): Promise<Tenant>
+  /** Adds a key, and its principal when nobody of that kind and subject was here before. */
+  createApiKey(key: NewApiKey): Promise<ApiKey>
+  /** The principal behind a key that is neither revoked nor expired at `now`. */
+  findPrincipalByKeyHash(keyHash: string, now: Date): Promise<Principal | null>
+  /** Newest first. */
+  listApiKeys(tenantId: string): Promise<ApiKey[]>
+  /** False when there is no such key in the tenant. Revoking twice is fine. */
+  revokeApiKey(tenantId: string, id: string, now: Date): Promise<boolean>
+  /** Revokes every live key of that label but the one with `keepHash`. */
+  revokeOtherKeysOfLabel(tenantId: string, label: string, keepHash: string | null, now: Date): Promise<void>
+}

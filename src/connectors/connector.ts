@@ -1,0 +1,45 @@
+export const transports = ['auto', 'streamable_http'] as const
+export type Transport = (typeof transports)[number]
+
+export const credentialScopes = ['user', 'tenant'] as const
+/** Whether every person gets a connection of their own, or all share the tenant's. */
+export type CredentialScope = (typeof credentialScopes)[number]
+
+export const connectorAuthTypes = ['auto', 'none', 'oauth2'] as const
+export type ConnectorAuthType = (typeof connectorAuthTypes)[number]
+
+export type OwnerKind = 'user' | 'agent' | 'tenant'
+
+/** The owner id of everything that the tenant itself owns. */
+export const tenantOwnerId = '*'
+
+export type ConnectorMetadata = Readonly<Record<string, string>>
+
+/** A remote MCP server registered in a tenant. Credentials and state are on its connections. */
+export type Connector = {
+  readonly id: string
+  readonly tenantId: string
+  readonly ownerKind: OwnerKind
+  readonly ownerId: string
+  readonly url: string
+  readonly urlKey: string
+  readonly label: string
+  readonly credentialScope: CredentialScope
+  readonly transport: Transport
+  /** Null: the preset's metadata is shown. */
+  readonly metadata: ConnectorMetadata | null
+  readonly presetId: string | null
+  readonly enabled: boolean
+  readonly authType: ConnectorAuthType
+  readonly clientId: string | null
+  readonly sealedClientSecret: string | null
+  readonly scopes: readonly string[]
+  readonly createdByPrincipalId: string
+  readonly createdAt: Date
+  readonly updatedAt: Date
+}
+
+/** What people call a connector: its metadata's name, else the host of its URL. */
+export function connectorName(connector: Pick<Connector, 'metadata' | 'url'>, presetName?: string): string {
+  return connector.metadata?.['name'] ?? presetName ?? new URL(connector.url).host
+}
