@@ -1,0 +1,33 @@
+import type { ResourceUrl } from '../kernel/resource-url.ts'
+import type { Secret } from '../kernel/secret.ts'
+
+export const verifiedLevels = ['none', 'metadata', 'connected'] as const
+/**
+ * How far we have tried a preset: not at all, its discovery documents were read, or a real account was connected.
+ */
+export type Verified = (typeof verifiedLevels)[number]
+
+/** What an authorization server needs beside the letter of the specification. Only operators may say so (MX-08). */
+export type PresetQuirks = {
+  /** Leave out RFC 8707's `resource`, for servers that refuse it. */
+  readonly omitResource: boolean
+  /** More parameters for the authorization request, never one that the protocol itself sets. */
+  readonly authorizeParameters: Readonly<Record<string, string>>
+}
+
+/** A catalog entry: what connectors with this URL get when they bring nothing of their own. */
+export type Preset = {
+  readonly id: string
+  readonly url: ResourceUrl
+  readonly metadata: Readonly<Record<string, string>>
+  readonly clientId: string | undefined
+  /** Goes to the token endpoint of the pinned issuer and nowhere else (MX-09). */
+  readonly clientSecret: Secret | undefined
+  /** The issuer that must be found, compared as a plain string. Without it the first one found is pinned. */
+  readonly issuer: string | undefined
+  readonly scopes: readonly string[] | undefined
+  readonly quirks: PresetQuirks
+  /** The document that the entry was written from, and the day on which it was read. */
+  readonly source: { readonly document: string; readonly date: string } | undefined
+  readonly verified: Verified
+}
