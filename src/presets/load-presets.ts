@@ -3,9 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { z } from 'zod'
 import { Secret } from '../kernel/secret.ts'
-import { type LocatedDocument, type Mistake, readJson, readYaml } from './located-document.ts'
+import { type LocatedDocument, readJson, readYaml } from './located-document.ts'
 import type { Preset } from './preset.ts'
 import { presetEntrySchema, presetFileSchema } from './preset-schema.ts'
+import { type Mistake, mistakesOf, PresetsError } from './presets-error.ts'
 
 const settingName = 'CONNECTOR__PRESETS'
 
@@ -16,20 +17,6 @@ export type LoadPresetsInput = {
   readonly json?: string | undefined
   /** Looks up an environment variable by its name, for `client_secret_env`. */
   readonly readSecret: (name: string) => string | undefined
-}
-
-/** What is wrong with the presets, all of it at once. Holds no value of any preset, hence no secret. */
-export class PresetsError extends Error {
-  readonly mistakes: readonly Mistake[]
-
-  constructor(mistakes: readonly Mistake[]) {
-    const lines = mistakes.map(
-      ({ file, line, reason }) => `  - ${file}${line === undefined ? '' : `:${line}`}: ${reason}`,
-    )
-    super(`The presets are not usable:\n${lines.join('\n')}`)
-    this.name = 'PresetsError'
-    this.mistakes = mistakes
-  }
 }
 
 /** A preset with the place that a later mistake is to be reported at. */
@@ -62,7 +49,7 @@ function readFiles(directory: string, readSecret: LoadPresetsInput['readSecret']
     if (document.mistakes.length > 0) continue
     const result = presetFileSchema.safeParse(document.value)
     if (!result.success) {
-      mistakes.push(...mistakesOf(result.error, file, document, []))
+      mistakes.push(...mistakesOf(result.error, file, document.lineOf, []))
       continue
     }
     const place = placeIn(file, document, [])
@@ -86,7 +73,7 @@ function readSetting(json: string, readSecret: LoadPresetsInput['readSecret'], m
   for (const [index, entry] of document.value.entries()) {
     const result = presetEntrySchema.safeParse(withoutNulls(entry))
     if (!result.success) {
-      mistakes.push(...mistakesOf(result.error, settingName, document, [index]))
+      mistakes.push(...mistakesOf(result.error, settingName, document.lineOf, [index]))
       continue
     }
     const place = placeIn(settingName, document, [index])
@@ -142,9 +129,9 @@ function refuseTwins(placed: readonly Placed[], mistakes: Mistake[]): void {
   const ids = new Set<string>()
   const keys = new Set<string>()
   for (const { preset, place } of placed) {
-    if (ids.has(preset.id)) mistakes.push({ ...place('id'), reason: 'id: another preset has the same one' })
-    else if (keys.has(preset.url.key))
-      mistakes.push({ ...place('url'), reason: 'url: another preset has the same one' })
+    // Ids that were derived from the URL are the same when the URL is.
+    if (keys.has(preset.url.key)) mistakes.push({ ...place('url'), reason: 'url: another preset has the same one' })
+    else if (ids.has(preset.id)) mistakes.push({ ...place('id'), reason: 'id: another preset has the same one' })
     ids.add(preset.id)
     keys.add(preset.url.key)
   }
@@ -152,39 +139,4 @@ function refuseTwins(placed: readonly Placed[], mistakes: Mistake[]): void {
 
 function placeIn(file: string, document: LocatedDocument, base: readonly PropertyKey[]): Placed['place'] {
   return (...path) => ({ file, line: document.lineOf([...base, ...path]) })
-}
-
-function mistakesOf(
-  error: z.ZodError,
-  file: string,
-  document: LocatedDocument,
-  base: readonly PropertyKey[],
-): Mistake[] {
-  return error.issues.flatMap((issue): Mistake[] => {
-    if (issue.code !== 'unrecognized_keys') {
-      const where = [...base, ...issue.path].join('.')
-      return [
-        {
-          file,
-          line: document.lineOf([...base, ...issue.path]),
-          reason: `${where === '' ? '' : `${where}: `}${issue.message}`,
-        },
-      ]
-    }
-    return issue.keys.map((key) => ({
-      file,
-      line: document.lineOf([...base, ...issue.path, key]),
-      reason: unknownField([...base, ...issue.path], key),
-    }))
-  })
-}
-
-function unknownField(path: readonly PropertyKey[], key: string): string {
-  if (key === 'client_secret') {
-    return 'client_secret: a secret must not stand in a file; name an environment variable in client_secret_env'
-  }
-  // A secret on the wrong side of a colon is a key, too.
-  return /^[a-z]+(_[a-z]+)*$/.test(key) && key.length <= 32
-    ? `${[...path, key].join('.')}: there is no such field`
-    : `${path.length === 0 ? '' : `${path.join('.')}: `}there is no such field here`
 }

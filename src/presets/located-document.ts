@@ -1,13 +1,5 @@
 import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
-
-export type Mistake = {
-  /** A file's path, or the name of the setting. */
-  readonly file: string
-  /** From 1; undefined where nothing in the text can be blamed. */
-  readonly line: number | undefined
-  /** What is wrong. Never quotes the text: it may hold a secret. */
-  readonly reason: string
-}
+import type { Mistake } from './presets-error.ts'
 
 export type LocatedDocument = {
   /** What the text holds; undefined when `mistakes` is not empty. */
