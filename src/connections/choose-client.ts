@@ -1,0 +1,130 @@
+import { openClientSecret } from '../connectors/client-secret.ts'
+import type { Connector } from '../connectors/connector.ts'
+import { AppError } from '../kernel/app-error.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { newId } from '../kernel/id.ts'
+import type { Preset } from '../presets/preset.ts'
+import type { PresetCatalog } from '../presets/match-preset.ts'
+import type { AuthorizationServer } from '../upstream/authorization-server.ts'
+import type { Client, TokenEndpointAuthMethod } from '../upstream/client.ts'
+import type { RegisterClient } from '../upstream/register-client.ts'
+import type { Vault } from '../vault/vault.ts'
+import type { ClientSource, Connection } from './connection.ts'
+import { openRegistrationSecret, sealFor } from './connection-secrets.ts'
+import type { PinnedAuthorization, Registration, RegistrationStore } from './store.ts'
+
+type Deps = {
+  readonly registrations: RegistrationStore
+  readonly presets: PresetCatalog
+  readonly registerClient: RegisterClient
+  readonly vault: Vault
+  readonly clock: Clock
+  readonly redirectUri: string
+}
+
+/** The methods that a server and we have in common, best first. A server that lists none means basic (RFC 8414 section 2). */
+function pickAuthMethod(server: AuthorizationServer, hasSecret: boolean): TokenEndpointAuthMethod {
+  if (!hasSecret) return 'none'
+  const offered = server.tokenEndpointAuthMethods
+  return offered.includes('client_secret_post') && !offered.includes('client_secret_basic') ? 'client_secret_post' : 'client_secret_basic'
+}
+
+/** Preset credentials go to the preset's issuer only. */
+function presetFits(preset: Preset, server: AuthorizationServer): boolean {
+  return preset.issuer === undefined || preset.issuer === server.issuer
+}
+
+/**
+ * Chooses the client with which to go to an authorization server: the connector's own, the preset's, one registered
+ * dynamically (RFC 7591; kept per tenant, issuer and redirect URI).
+ *
+ * @throws AppError `client_id_required` when there is none and the server registers none, `client_registration_failed`,
+ *   `authorization_server_invalid` when a preset names another issuer
+ */
+export function createChooseClient({ registrations, presets, registerClient, vault, clock, redirectUri }: Deps) {
+  return async (connector: Connector, server: AuthorizationServer): Promise<PinnedAuthorization> => {
+    if (connector.clientId !== null) {
+      const method = pickAuthMethod(server, connector.sealedClientSecret !== null)
+      return pinned('connector', { clientId: connector.clientId, tokenEndpointAuthMethod: method })
+    }
+    const preset = connector.presetId === null ? undefined : presets.byId(connector.presetId)
+    if (preset?.clientId !== undefined) {
+      if (!presetFits(preset, server)) {
+        throw new AppError('authorization_server_invalid', 'server names another issuer than its preset', {
+          publicDetail: 'This server now names another authorization server than its preset does. Ask an administrator.',
+        })
+      }
+      const method = pickAuthMethod(server, preset.clientSecret !== undefined)
+      return pinned('preset', { clientId: preset.clientId, tokenEndpointAuthMethod: method })
+    }
+    const registration = (await liveRegistration(connector, server)) ?? (await register(connector, server))
+    return pinned('registration', registration, registration.id)
+
+    function pinned(source: ClientSource, client: PinnedAuthorization['client'], registrationId: string | null = null) {
+      const { clientId, tokenEndpointAuthMethod } = client
+      return { server, client: { clientId, tokenEndpointAuthMethod }, clientSource: source, registrationId }
+    }
+  }
+
+  async function liveRegistration(connector: Connector, server: AuthorizationServer): Promise<Registration | null> {
+    const found = await registrations.find(connector.tenantId, server.issuer, redirectUri)
+    return found !== null && (found.expiresAt === null || found.expiresAt > clock.now()) ? found : null
+  }
+
+  async function register(connector: Connector, server: AuthorizationServer): Promise<Registration> {
+    if (server.registrationEndpoint === undefined) {
+      throw new AppError('client_id_required', 'no client and no registration endpoint', {
+        publicDetail:
+          'This server does not register clients by itself. Register an app with its vendor, using this redirect URI, and give the connector its client_id: ' +
+          redirectUri,
+      })
+    }
+    const client = await registerClient({ server, redirectUri })
+    const row = { id: newId(), tenantId: connector.tenantId }
+    return registrations.save({
+      ...row,
+      issuer: server.issuer,
+      redirectUri,
+      clientId: client.clientId,
+      sealedClientSecret: client.clientSecret === undefined ? null : sealFor(vault, 'registrationSecret', row, client.clientSecret),
+      tokenEndpointAuthMethod: client.tokenEndpointAuthMethod,
+      expiresAt: client.expiresAt ?? null,
+    })
+  }
+}
+
+export type ChooseClient = ReturnType<typeof createChooseClient>
+
+/** Which client a grant belongs to; the facts that a connection or a flow keeps of it. */
+export type ClientReference = Pick<Connection, 'tenantId' | 'clientSource' | 'registrationId'> & {
+  readonly clientId: string
+  readonly tokenEndpointAuthMethod: TokenEndpointAuthMethod
+}
+
+/**
+ * Finds a client's secret where it lives now: a rotated preset secret takes effect without touching connectors.
+ *
+ * @returns null when the client is gone (preset removed, registration deleted, connector's client replaced)
+ */
+export function createFindClient({ registrations, presets, vault }: Pick<Deps, 'registrations' | 'presets' | 'vault'>) {
+  return async (connector: Connector, reference: ClientReference): Promise<Client | null> => {
+    const { clientId, tokenEndpointAuthMethod } = reference
+    const withSecret = (clientSecret: Client['clientSecret']): Client => ({
+      clientId,
+      tokenEndpointAuthMethod,
+      ...(clientSecret === undefined ? {} : { clientSecret }),
+    })
+    if (reference.clientSource === 'connector') {
+      return connector.clientId === clientId ? withSecret(openClientSecret(vault, connector)) : null
+    }
+    if (reference.clientSource === 'preset') {
+      const preset = connector.presetId === null ? undefined : presets.byId(connector.presetId)
+      return preset?.clientId === clientId ? withSecret(preset.clientSecret) : null
+    }
+    if (reference.registrationId === null) return null
+    const registration = await registrations.findById(reference.tenantId, reference.registrationId)
+    return registration === null ? null : withSecret(openRegistrationSecret(vault, registration))
+  }
+}
+
+export type FindClient = ReturnType<typeof createFindClient>

@@ -1,0 +1,199 @@
+import type { Connector } from '../connectors/connector.ts'
+import { AppError } from '../kernel/app-error.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { parseResourceUrl } from '../kernel/resource-url.ts'
+import type { Principal } from '../kernel/principal.ts'
+import { Secret } from '../kernel/secret.ts'
+import type { Challenge } from '../upstream/challenge.ts'
+import type { Discover } from '../upstream/discover.ts'
+import type { Probe, ProbeOutcome } from '../upstream/probe.ts'
+import type { Vault } from '../vault/vault.ts'
+import type { ChooseClient } from './choose-client.ts'
+import { type Connection, hasUsableGrant } from './connection.ts'
+import { credentialHeaders, sealFor } from './connection-secrets.ts'
+import type { MintTicket } from './mint-ticket.ts'
+import type { RedirectPolicy } from './redirect-policy.ts'
+import type { RefreshConnection } from './refresh-connection.ts'
+import type { ConnectionStore } from './store.ts'
+import { bindingFor } from './whose-connection.ts'
+
+export type ConnectRequest = {
+  readonly redirectUrl?: string
+  readonly accessToken?: Secret
+  /** The person for whom a manager connects. */
+  readonly subject?: string
+}
+
+type Deps = {
+  readonly connections: ConnectionStore
+  readonly probe: Probe
+  readonly discover: Discover
+  readonly chooseClient: ChooseClient
+  readonly mintTicket: MintTicket
+  readonly refreshConnection: RefreshConnection
+  readonly redirectPolicy: RedirectPolicy
+  readonly vault: Vault
+  readonly clock: Clock
+}
+
+/**
+ * Connects: tries the server with what there is, and when it asks for authorization, finds out where and prepares the
+ * link. May be called from any state and repeated; a grant that works goes on working until a new one is stored.
+ *
+ * @returns the connection, `connected` or `auth_required`
+ * @throws AppError `forbidden`, `subject_required`, `connector_disabled`, `redirect_url_not_allowed`,
+ *   `access_token_rejected`, `upstream_error` and `upstream_protocol_error` (it answered, but not as an MCP server),
+ *   `upstream_unreachable`, `upstream_timeout`, and those of discovery and registration; none of them changes the state
+ */
+export function createConnect(deps: Deps) {
+  const { connections, probe, mintTicket, refreshConnection, redirectPolicy, vault, clock } = deps
+
+  return async (principal: Principal, connector: Connector, request: ConnectRequest): Promise<Connection> => {
+    if (!connector.enabled) throw new AppError('connector_disabled', 'connect on a disabled connector')
+    const binding = bindingFor(principal, connector, request.subject)
+    const redirectUrl = request.redirectUrl === undefined ? null : redirectPolicy(request.redirectUrl)
+    let connection = await connections.ensure(connector.tenantId, connector.id, binding.scope, binding.subjectId)
+
+    if (request.accessToken !== undefined) return connectWithToken(principal, connector, connection, request.accessToken)
+
+    let outcome = await probeAs(connector, connection)
+    if (outcome.kind === 'unauthorized' && connection.sealedRefreshToken !== null && connection.challenge === null) {
+      const refreshed = await refreshConnection(connection)
+      if (refreshed.kind === 'refreshed' || refreshed.kind === 'adopted') {
+        connection = refreshed.connection
+        outcome = await probeAs(connector, connection)
+      } else {
+        connection = (await connections.find(connection.tenantId, connection.id)) ?? connection
+      }
+    }
+    if (outcome.kind === 'ok') return markConnected(principal, connection)
+    if (outcome.kind === 'unauthorized') return requireAuthorization(principal, connector, connection, outcome.challenge, redirectUrl)
+    throw probeFailure(outcome)
+  }
+
+  /** A challenge that a relayed call met is believed before a probe that may pass without a token. */
+  async function probeAs(connector: Connector, connection: Connection): Promise<ProbeOutcome> {
+    if (connection.challenge !== null) return { kind: 'unauthorized', status: 401, challenge: connection.challenge }
+    if (connector.authType === 'oauth2' && !hasUsableGrant(connection)) return { kind: 'unauthorized', status: 401, challenge: null }
+    return probe({ url: new URL(connector.url), headers: credentialHeaders(vault, connection) })
+  }
+
+  async function connectWithToken(
+    principal: Principal,
+    connector: Connector,
+    connection: Connection,
+    accessToken: Secret,
+  ): Promise<Connection> {
+    const headers = { authorization: new Secret(`Bearer ${accessToken.reveal()}`) }
+    const outcome = await probe({ url: new URL(connector.url), headers })
+    if (outcome.kind === 'unauthorized') {
+      throw new AppError('access_token_rejected', 'given token refused by the upstream', { meta: { status: outcome.status } })
+    }
+    if (outcome.kind !== 'ok') throw probeFailure(outcome)
+    return storedOr(
+      await connections.compareAndSet(
+        connection,
+        {
+          ...withoutGrant,
+          state: 'connected',
+          authType: 'token',
+          grantEpoch: connection.grantEpoch + 1,
+          tokenVersion: 0,
+          sealedAccessToken: sealFor(vault, 'accessToken', connection, accessToken),
+        },
+        { type: 'connector.connected', code: 'access_token', actorId: principal.id },
+      ),
+    )
+  }
+
+  async function markConnected(principal: Principal, connection: Connection): Promise<Connection> {
+    if (connection.state === 'connected') return connection
+    const keepsGrant = connection.sealedAccessToken !== null
+    return storedOr(
+      await connections.compareAndSet(
+        connection,
+        {
+          ...(keepsGrant ? cleared : { ...withoutGrant, authType: 'none', grantEpoch: connection.grantEpoch + 1 }),
+          state: 'connected',
+        },
+        { type: 'connector.connected', ...(keepsGrant ? {} : { code: 'no_authorization_needed' }), actorId: principal.id },
+      ),
+    )
+  }
+
+  async function requireAuthorization(
+    principal: Principal,
+    connector: Connector,
+    connection: Connection,
+    challenge: Challenge | null,
+    redirectUrl: string | null,
+  ): Promise<Connection> {
+    if (connector.authType === 'none') {
+      throw new AppError('upstream_error', 'a server declared open asks for authorization', {
+        publicDetail: 'This connector is set to need no authorization, but its server asks for one. Change its auth type to auto.',
+      })
+    }
+    const server = await deps.discover({ url: parseResourceUrl(connector.url), challenge })
+    const scopes = connector.scopes.length > 0 ? { ...server, scopes: [...connector.scopes] } : server
+    const authorization = await deps.chooseClient(connector, scopes)
+    const waiting =
+      connection.state === 'auth_required'
+        ? connection
+        : storedOr(
+            await connections.compareAndSet(
+              connection,
+              { ...cleared, challenge: connection.challenge, state: 'auth_required' },
+              { type: 'connector.auth_required', actorId: principal.id },
+            ),
+          )
+    await mintTicket(waiting, { initiator: principal, redirectUrl, authorization })
+    return waiting
+  }
+
+  function storedOr(stored: Connection | null): Connection {
+    if (stored !== null) return stored
+    throw new AppError('conflict', 'connection changed during connect', { meta: { at: clock.now() } })
+  }
+}
+
+export type Connect = ReturnType<typeof createConnect>
+
+/** What a new state leaves behind. */
+export const cleared = { disconnectCode: null, disconnectReason: null, lastError: null, challenge: null, failCount: 0 } as const
+
+/** A connection without any grant. */
+export const withoutGrant = {
+  ...cleared,
+  authType: null,
+  issuer: null,
+  tokenEndpoint: null,
+  revocationEndpoint: null,
+  resource: null,
+  clientId: null,
+  clientSource: null,
+  registrationId: null,
+  tokenEndpointAuthMethod: null,
+  scopes: [],
+  nextRefreshAt: null,
+  accessExpiresAt: null,
+  sealedAccessToken: null,
+  sealedRefreshToken: null,
+} as const
+
+function probeFailure(outcome: Exclude<ProbeOutcome, { kind: 'ok' | 'unauthorized' }>): AppError {
+  switch (outcome.kind) {
+    case 'http_error':
+      return new AppError('upstream_error', `probe answered ${outcome.status}`, {
+        publicDetail: `The server answered with HTTP status ${outcome.status}. Nothing was changed; try again later.`,
+        meta: { status: outcome.status },
+      })
+    case 'not_mcp':
+      return new AppError('upstream_protocol_error', 'probe answer is not MCP', {
+        publicDetail: 'Something answers at this URL, but it is not an MCP server. Check the URL.',
+      })
+    case 'timeout':
+      return new AppError('upstream_timeout', 'probe timed out')
+    case 'unreachable':
+      return new AppError('upstream_unreachable', 'probe could not reach the server')
+  }
+}

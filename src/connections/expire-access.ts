@@ -1,0 +1,36 @@
+import type { Clock } from '../kernel/clock.ts'
+import { withoutGrant } from './connect.ts'
+import type { Connection } from './connection.ts'
+import type { MintTicket } from './mint-ticket.ts'
+import type { ConnectionStore } from './store.ts'
+
+type Deps = { readonly connections: ConnectionStore; readonly mintTicket: MintTicket; readonly clock: Clock }
+
+/**
+ * Ends a grant that has run out and cannot be renewed: the connection waits for a person, and its link is ready.
+ * Nothing happens while the access token still lives, or when somebody was quicker.
+ */
+export function createExpireAccess({ connections, mintTicket, clock }: Deps) {
+  return async (connection: Connection): Promise<void> => {
+    const now = clock.now()
+    const { accessExpiresAt } = connection
+    if (connection.sealedRefreshToken !== null || accessExpiresAt === null || accessExpiresAt > now) return
+    const stored = await connections.compareAndSet(
+      connection,
+      {
+        ...withoutGrant,
+        state: 'auth_required',
+        grantEpoch: connection.grantEpoch + 1,
+        lastError: { code: 'access_token_expired', at: now.toISOString(), retryable: false, attempts: 1 },
+      },
+      {
+        type: 'connector.auth_required',
+        code: 'access_token_expired',
+        detail: 'The access token ran out and the server gave no refresh token. Somebody has to authorize again.',
+      },
+    )
+    if (stored !== null) await mintTicket(stored, { initiator: null, redirectUrl: null, authorization: null })
+  }
+}
+
+export type ExpireAccess = ReturnType<typeof createExpireAccess>

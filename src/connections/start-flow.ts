@@ -1,0 +1,64 @@
+import { addMs, type Clock } from '../kernel/clock.ts'
+import { newId } from '../kernel/id.ts'
+import { parseResourceUrl } from '../kernel/resource-url.ts'
+import { hashToken, randomToken, Secret } from '../kernel/secret.ts'
+import type { PresetCatalog } from '../presets/match-preset.ts'
+import { buildAuthorizationUrl } from '../upstream/authorization-request.ts'
+import type { Discover } from '../upstream/discover.ts'
+import type { Vault } from '../vault/vault.ts'
+import type { ChooseClient } from './choose-client.ts'
+import { sealFor } from './connection-secrets.ts'
+import type { OpenTicket } from './read-ticket.ts'
+import type { FlowStore, PinnedAuthorization } from './store.ts'
+
+type Deps = {
+  readonly flows: FlowStore
+  readonly discover: Discover
+  readonly chooseClient: ChooseClient
+  readonly presets: PresetCatalog
+  readonly vault: Vault
+  readonly clock: Clock
+  readonly redirectUri: string
+  readonly flowTtlMs: number
+}
+
+/**
+ * Begins one authorization attempt, when somebody pressed Continue: state (RFC 6749 section 10.12), PKCE verifier
+ * (RFC 7636), and the server and client that it is pinned to from here on. Every press is an attempt of its own.
+ *
+ * @param browserToken what the browser's cookie holds; the attempt can only end in the browser that began it
+ * @returns the URL of the upstream's authorization page
+ */
+export function createStartFlow({ flows, discover, chooseClient, presets, vault, clock, redirectUri, flowTtlMs }: Deps) {
+  return async ({ ticket, connection, connector }: OpenTicket, browserToken: string): Promise<URL> => {
+    const authorization: PinnedAuthorization =
+      ticket.authorization ??
+      (await chooseClient(connector, await discover({ url: parseResourceUrl(connector.url), challenge: connection.challenge })))
+    const state = randomToken()
+    const verifier = new Secret(randomToken())
+    const row = { id: newId(), tenantId: ticket.tenantId }
+    await flows.create({
+      ...row,
+      ticketId: ticket.id,
+      connectionId: connection.id,
+      stateHash: hashToken(state),
+      browserHash: hashToken(browserToken),
+      sealedVerifier: sealFor(vault, 'verifier', row, verifier),
+      grantEpoch: connection.grantEpoch,
+      authorization,
+      redirectUrl: ticket.redirectUrl,
+      expiresAt: addMs(clock.now(), flowTtlMs),
+    })
+    const preset = connector.presetId === null ? undefined : presets.byId(connector.presetId)
+    return buildAuthorizationUrl({
+      server: authorization.server,
+      clientId: authorization.client.clientId,
+      redirectUri,
+      state,
+      codeVerifier: verifier,
+      ...(preset?.quirks === undefined ? {} : { quirks: preset.quirks }),
+    })
+  }
+}
+
+export type StartFlow = ReturnType<typeof createStartFlow>
