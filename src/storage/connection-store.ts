@@ -1,0 +1,138 @@
+import type { NewEvent } from '../audit/event.ts'
+import type { Connection } from '../connections/connection.ts'
+import type { ConnectionChanges, ConnectionStore, DueConnection } from '../connections/store.ts'
+import { newId } from '../kernel/id.ts'
+import { writeEvent } from './event-store.ts'
+import { type Connection as ConnectionRow, Prisma } from './generated/client.ts'
+import type { Database, Transaction } from './prisma-client.ts'
+import { isUniqueViolation } from './storage-errors.ts'
+
+/** The columns that are a closed list in the domain are plain text in the table; this store is their only writer. */
+const toConnection = (row: ConnectionRow) => row as unknown as Connection
+
+function toData({ lastError, challenge, scopes, ...changes }: ConnectionChanges) {
+  return {
+    ...changes,
+    ...(lastError === undefined ? {} : { lastError: lastError === null ? Prisma.DbNull : { ...lastError } }),
+    ...(challenge === undefined ? {} : { challenge: challenge === null ? Prisma.DbNull : { ...challenge } }),
+    ...(scopes === undefined ? {} : { scopes: [...scopes] }),
+    // a new epoch ends whatever refresh was under way
+    ...(changes.grantEpoch === undefined ? {} : { leaseOwner: null, leaseUntil: null }),
+  }
+}
+
+/** Ends the grants of all connections of a connector whose credentials no longer apply. */
+export async function voidConnections(transaction: Transaction, tenantId: string, connectorId: string): Promise<void> {
+  await transaction.$executeRaw`UPDATE connections SET
+      state = CASE state WHEN 'created' THEN 'created' ELSE 'disconnected' END,
+      disconnect_code = CASE state WHEN 'created' THEN NULL ELSE 'connector_changed' END,
+      disconnect_reason = CASE state WHEN 'created' THEN NULL
+        ELSE 'The connector was changed, so its old authorization no longer applies. Connect it again.' END,
+      grant_epoch = grant_epoch + 1, lease_owner = NULL, lease_until = NULL, next_refresh_at = NULL,
+      access_expires_at = NULL, sealed_access_token = NULL, sealed_refresh_token = NULL, sealed_extra_headers = NULL,
+      auth_type = NULL, issuer = NULL, token_endpoint = NULL, revocation_endpoint = NULL, resource = NULL, client_id = NULL,
+      client_source = NULL, registration_id = NULL, token_endpoint_auth_method = NULL, scopes = '{}', challenge = NULL,
+      last_error = NULL, fail_count = 0, updated_at = now()
+    WHERE tenant_id = ${tenantId}::uuid AND connector_id = ${connectorId}::uuid`
+  await transaction.ticket.deleteMany({ where: { tenantId, connection: { connectorId } } })
+}
+
+/** Connections in PostgreSQL. Leases are judged by the database's clock alone. */
+export function createPrismaConnectionStore(database: Database): ConnectionStore {
+  const resolveMany: ConnectionStore['resolveMany'] = async (tenantId, connectorIds, { kind, subject }) => {
+    const rows = await database.connection.findMany({
+      where: {
+        tenantId,
+        connectorId: { in: [...connectorIds] },
+        OR: [{ scope: kind, subjectId: subject }, { scope: 'tenant' }],
+      },
+    })
+    const resolved = new Map<string, Connection>()
+    for (const connection of rows.map(toConnection)) {
+      if (connection.scope !== 'tenant' || !resolved.has(connection.connectorId))
+        resolved.set(connection.connectorId, connection)
+    }
+    return resolved
+  }
+
+  return {
+    async find(tenantId, id) {
+      const row = await database.connection.findFirst({ where: { tenantId, id } })
+      return row === null ? null : toConnection(row)
+    },
+
+    resolveMany,
+
+    async resolve(tenantId, connectorId, who) {
+      return (await resolveMany(tenantId, [connectorId], who)).get(connectorId) ?? null
+    },
+
+    async listOfConnector(tenantId, connectorId) {
+      return (await database.connection.findMany({ where: { tenantId, connectorId } })).map(toConnection)
+    },
+
+    async ensure(tenantId, connectorId, scope, subjectId) {
+      const key = { connectorId_scope_subjectId: { connectorId, scope, subjectId } }
+      try {
+        const row = await database.connection.upsert({
+          where: { ...key, tenantId },
+          create: { id: newId(), tenantId, connectorId, scope, subjectId },
+          update: {},
+        })
+        return toConnection(row)
+      } catch (error) {
+        // two callers made it at once
+        if (!isUniqueViolation(error)) throw error
+        return toConnection(await database.connection.findUniqueOrThrow({ where: { ...key, tenantId } }))
+      }
+    },
+
+    async compareAndSet(seen, changes, event?: NewEvent) {
+      return database.$transaction(async (transaction) => {
+        const [row] = await transaction.connection.updateManyAndReturn({
+          where: { id: seen.id, tenantId: seen.tenantId, grantEpoch: seen.grantEpoch, tokenVersion: seen.tokenVersion },
+          data: toData(changes),
+        })
+        if (row === undefined) return null
+        const subject = { tenantId: row.tenantId, connectorId: row.connectorId, connectionId: row.id }
+        if (event !== undefined) await writeEvent(transaction, subject, event)
+        return toConnection(row)
+      })
+    },
+
+    async takeLease(seen, owner, leaseMs) {
+      const taken = await database.$executeRaw`UPDATE connections
+        SET lease_owner = ${owner}::uuid, lease_until = now() + ${leaseMs} * interval '1 millisecond'
+        WHERE id = ${seen.id}::uuid AND tenant_id = ${seen.tenantId}::uuid
+          AND grant_epoch = ${seen.grantEpoch} AND token_version = ${seen.tokenVersion}
+          AND (lease_until IS NULL OR lease_until < now())`
+      if (taken === 0) return null
+      const row = await database.connection.findFirst({ where: { id: seen.id, leaseOwner: owner } })
+      return row === null ? null : toConnection(row)
+    },
+
+    async renewLease(id, owner, leaseMs) {
+      const renewed = await database.$executeRaw`UPDATE connections
+        SET lease_until = now() + ${leaseMs} * interval '1 millisecond'
+        WHERE id = ${id}::uuid AND lease_owner = ${owner}::uuid AND lease_until >= now()`
+      return renewed > 0
+    },
+
+    async releaseLease(id, owner) {
+      await database.connection.updateMany({
+        where: { id, leaseOwner: owner },
+        data: { leaseOwner: null, leaseUntil: null },
+      })
+    },
+
+    async claimDue(now, limit, claimMs) {
+      return database.$queryRaw<DueConnection[]>`UPDATE connections
+        SET next_refresh_at = ${now}::timestamptz + ${claimMs} * interval '1 millisecond'
+        WHERE id IN (
+          SELECT id FROM connections
+          WHERE next_refresh_at <= ${now}::timestamptz AND is_active
+          ORDER BY next_refresh_at LIMIT ${limit} FOR UPDATE SKIP LOCKED)
+        RETURNING id, tenant_id AS "tenantId", token_version AS "tokenVersion"`
+    },
+  }
+}

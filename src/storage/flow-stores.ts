@@ -1,0 +1,98 @@
+import type {
+  Flow,
+  FlowStore,
+  PinnedAuthorization,
+  Registration,
+  RegistrationStore,
+  Ticket,
+  TicketStore,
+} from '../connections/store.ts'
+import { type Flow as FlowRow, Prisma, type Ticket as TicketRow } from './generated/client.ts'
+import type { Database } from './prisma-client.ts'
+
+const authorizationJson = (authorization: PinnedAuthorization) =>
+  JSON.parse(JSON.stringify(authorization)) as Prisma.InputJsonObject
+
+const toTicket = ({ authorization, ...row }: TicketRow): Ticket => ({
+  ...row,
+  authorization: authorization as PinnedAuthorization | null,
+})
+
+const toFlow = ({ authorization, ...row }: FlowRow): Flow => ({
+  ...row,
+  authorization: authorization as unknown as PinnedAuthorization,
+})
+
+/** Links in PostgreSQL. */
+export function createPrismaTicketStore(database: Database): TicketStore {
+  return {
+    async create({ authorization, ...ticket }) {
+      await database.ticket.create({
+        data: { ...ticket, authorization: authorization === null ? Prisma.DbNull : authorizationJson(authorization) },
+      })
+    },
+
+    async findByHash(ticketHash, now) {
+      const row = await database.ticket.findFirst({ where: { ticketHash, expiresAt: { gt: now } } })
+      return row === null ? null : toTicket(row)
+    },
+
+    async findCurrent(connections, now) {
+      const epochs = new Map(connections.map(({ id, grantEpoch }) => [id, grantEpoch]))
+      const rows = await database.ticket.findMany({
+        where: { connectionId: { in: [...epochs.keys()] }, expiresAt: { gt: now } },
+        orderBy: { id: 'asc' },
+      })
+      return new Map(
+        rows
+          .filter((row) => row.grantEpoch === epochs.get(row.connectionId))
+          .map((row) => [row.connectionId, toTicket(row)]),
+      )
+    },
+  }
+}
+
+/** Authorization attempts in PostgreSQL. */
+export function createPrismaFlowStore(database: Database): FlowStore {
+  return {
+    async create({ authorization, ...flow }) {
+      await database.flow.create({ data: { ...flow, authorization: authorizationJson(authorization) } })
+    },
+
+    async consume(stateHash, browserHash, now) {
+      // one statement: of two callbacks with one state, one gets the row
+      const [row] = await database.flow.updateManyAndReturn({
+        where: { stateHash, browserHash, consumedAt: null, expiresAt: { gt: now } },
+        data: { consumedAt: now },
+      })
+      return row === undefined ? null : toFlow(row)
+    },
+  }
+}
+
+/** Dynamic client registrations in PostgreSQL. */
+export function createPrismaRegistrationStore(database: Database): RegistrationStore {
+  return {
+    find: async (tenantId, issuer, redirectUri) =>
+      (await database.clientRegistration.findFirst({
+        where: { tenantId, issuer, redirectUri },
+      })) as Registration | null,
+
+    findById: async (tenantId, id) =>
+      (await database.clientRegistration.findFirst({ where: { tenantId, id } })) as Registration | null,
+
+    async save(registration) {
+      const { tenantId, issuer, redirectUri } = registration
+      const key = { tenantId_issuer_redirectUri: { tenantId, issuer, redirectUri } }
+      return (await database.clientRegistration.upsert({
+        where: key,
+        create: registration,
+        update: registration,
+      })) as Registration
+    },
+
+    async delete(tenantId, id) {
+      await database.clientRegistration.deleteMany({ where: { tenantId, id } })
+    },
+  }
+}
