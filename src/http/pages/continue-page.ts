@@ -2,7 +2,9 @@ import { html, type SafeHtml } from './html.ts'
 import { renderPage } from './page-layout.ts'
 import { untrusted, untrustedText } from './untrusted-text.ts'
 
-const maxScopesShown = 24
+/** More than these stand behind a click, so that a long list does not push the question out of sight. */
+const scopesInSight = 8
+const maxScopesShown = 100
 
 export type ContinuePage = {
   /** Where the button posts to: the path of this very page, `/connect/<ticket>`. */
@@ -33,7 +35,7 @@ export function continuePage(page: ContinuePage, nonce: string): string {
     title: 'Connect this account?',
     nonce,
     main: html`<h1>Connect ${untrusted(name)}?</h1>
-<p class="lead"><strong>Did you start this?</strong> Somebody asked for access to an account of yours. Go on only if that was you, or somebody you trust told you to expect this.</p>
+<p class="lead"><strong>Did you start this?</strong> You are asked to let an app use an account of yours. Continue only if you began this yourself, just now.</p>
 <dl class="facts">
 ${fact('Asked by', html`${untrusted(page.initiatorLabel, '(a key without a label)')} <span class="soft">an API key of ${untrusted(page.tenantName)}</span>`)}
 ${fact('For', beneficiary(page))}
@@ -41,7 +43,7 @@ ${fact('Server', html`${page.upstream.host}`)}
 ${fact('You sign in at', html`${page.authorizationServer.host}`)}
 ${fact('Access asked for', scopeList(page.scopes))}
 </dl>
-<form method="post" action="${page.action}"><button class="button" type="submit">Continue to ${page.authorizationServer.host}</button></form>
+<form class="next" method="post" action="${page.action}"><button class="button" type="submit">Continue to ${page.authorizationServer.host}</button></form>
 <p class="soft">If you did not start this, close this page. Nothing has happened yet.</p>`,
   })
 }
@@ -60,6 +62,14 @@ function beneficiary({ beneficiary: { scope, subject }, tenantName }: ContinuePa
 
 function scopeList(scopes: readonly string[]): SafeHtml {
   if (scopes.length === 0) return html`What the server grants by default`
-  const more = scopes.length - maxScopesShown
-  return html`<ul class="chips">${scopes.slice(0, maxScopesShown).map((scope) => html`<li>${untrusted(scope, '(unreadable)')}</li>`)}${more > 0 && html`<li>and ${more} more</li>`}</ul>`
+  const more = scopes.slice(scopesInSight, maxScopesShown)
+  const left = scopes.length - scopesInSight - more.length
+  return html`${chips(scopes.slice(0, scopesInSight))}${
+    more.length > 0 &&
+    html`<details><summary>and ${scopes.length - scopesInSight} more</summary>${chips(more)}${left > 0 && html`<p class="soft">${left} more are not shown.</p>`}</details>`
+  }`
+}
+
+function chips(scopes: readonly string[]): SafeHtml {
+  return html`<ul class="chips">${scopes.map((scope) => html`<li>${untrusted(scope, '(unreadable)')}</li>`)}</ul>`
 }

@@ -1,5 +1,3 @@
-import type { ErrorCode } from '../../kernel/app-error.ts'
-
 export type FailureWords = {
   /** What happened, in one sentence. */
   readonly happened: string
@@ -8,56 +6,44 @@ export type FailureWords = {
 }
 
 const startAgain = 'Go back to where you came from and start again.'
+const waitAndStart = 'Wait a few minutes, then go back to where you came from and start again.'
+const lookAtEvents = `${startAgain} If it fails again, an administrator should look at the events of this connector.`
 const tellOperator = 'Tell the people who run Patchbay here, and give them the code below.'
 
-const words: Partial<Record<ErrorCode, FailureWords>> = {
+/** By `ErrorCode`, or by how a flow failed. */
+const words: Readonly<Record<string, FailureWords>> = {
   authorization_denied: {
-    happened: 'The other side says that access was not allowed.',
-    next: `If you pressed Cancel, all is as it was. If not: ${startAgain.charAt(0).toLowerCase()}${startAgain.slice(1)}`,
+    happened: 'Access was not allowed on the page where you signed in.',
+    next: `If that is what you wanted, all is well. If not: go back to where you came from and start again.`,
   },
-  authorization_failed: {
-    happened: 'The other side refused to complete the authorization.',
-    next: `${startAgain} If it fails again, an administrator should look at this connector's events.`,
-  },
+  authorization_failed: { happened: 'The server refused to complete the authorization.', next: lookAtEvents },
   link_expired: {
-    happened: 'This authorization was finished before, took too long, or was not started here.',
+    happened: 'This authorization took too long, was finished before, or began in another browser.',
     next: startAgain,
   },
+  superseded: {
+    happened: 'Something changed in the meantime: the connection was made, ended or begun anew elsewhere.',
+    next: startAgain,
+  },
+  client_gone: { happened: 'The client that this authorization began with is no longer there.', next: startAgain },
   not_found: { happened: 'What was to be connected is no longer there.', next: startAgain },
   connector_disabled: { happened: 'This connector is switched off.', next: 'Ask an administrator to switch it on.' },
-  upstream_unreachable: {
-    happened: 'The other side could not be reached.',
-    next: 'Wait a few minutes, then go back to where you came from and start again.',
-  },
-  upstream_timeout: {
-    happened: 'The other side did not answer in time.',
-    next: 'Wait a few minutes, then go back to where you came from and start again.',
-  },
-  upstream_error: {
-    happened: 'The other side answered with an error.',
-    next: 'Wait a few minutes, then go back to where you came from and start again.',
-  },
-  upstream_protocol_error: {
-    happened: 'The other side gave an answer that does not follow the standard.',
-    next: tellOperator,
-  },
+  upstream_unreachable: { happened: 'The server could not be reached.', next: waitAndStart },
+  upstream_timeout: { happened: 'The server did not answer in time.', next: waitAndStart },
+  upstream_error: { happened: 'The server answered with an error.', next: waitAndStart },
+  upstream_protocol_error: { happened: 'The answer of the server does not follow the standard.', next: tellOperator },
   authorization_server_invalid: {
     happened: 'The answer did not come from the server that you were sent to.',
     next: tellOperator,
   },
-  access_token_rejected: {
-    happened: 'The server did not accept the access that was just granted.',
-    next: `${startAgain} If it fails again, an administrator should look at this connector's events.`,
-  },
-  storage_unavailable: {
-    happened: 'Patchbay could not store the result.',
-    next: 'Wait a minute, then go back to where you came from and start again.',
-  },
+  token_not_accepted: { happened: 'The server does not accept the access that it just granted.', next: lookAtEvents },
+  storage_unavailable: { happened: 'Patchbay could not store the result.', next: waitAndStart },
 }
 
 const otherwise: FailureWords = { happened: 'Something went wrong on our side.', next: tellOperator }
+const byCode = new Map(Object.entries(words))
 
 /** Our sentences for the person in front of the browser, by code. Never holds words of the upstream. */
-export function failureWords(code: ErrorCode): FailureWords {
-  return words[code] ?? otherwise
+export function failureWords(code: string): FailureWords {
+  return byCode.get(code) ?? otherwise
 }

@@ -13,12 +13,12 @@ export function forwardingPage({ target }: { readonly target: URL }, nonce: stri
   return renderPage({
     title: 'Taking you there',
     nonce,
-    // A serialised URL begins with its scheme and holds no white space, so the rest of `content` is the URL, whatever is in it.
-    head: html`<meta http-equiv="refresh" content="0;url=${target.href}">
+    // A serialised URL begins with its scheme and holds no white space: all that follows `url=` is the URL, whatever is in it.
+    head: html`<meta http-equiv="refresh" content="${`0;url=${target.href}`}">
 `,
     main: html`<h1>Taking you to ${target.host}</h1>
 <p>You will sign in there and decide what to allow. Afterwards you come back here.</p>
-<p><a class="button" href="${target.href}" rel="noreferrer">Go to ${target.host}</a></p>
+<p class="next"><a class="button" href="${target.href}" rel="noreferrer">Go to ${target.host}</a></p>
 <p class="soft">This page moves on by itself. If it does not, use the button.</p>`,
   })
 }

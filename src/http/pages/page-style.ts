@@ -28,7 +28,7 @@ body {
 main { background: var(--card); border: 1px solid var(--line); border-radius: 16px; padding: 36px; }
 h1 { margin: 0 0 12px; font-size: 1.625rem; line-height: 1.25; letter-spacing: -.02em; font-weight: 680; text-wrap: balance; }
 h2 { margin: 28px 0 8px; font-size: 1rem; font-weight: 650; }
-p { margin: 0 0 14px; }
+p { margin: 0 0 14px; text-wrap: pretty; }
 main > :last-child { margin-bottom: 0; }
 .lead { font-size: 1.0625rem; }
 .soft { color: var(--soft); font-size: .9375rem; }
@@ -42,16 +42,19 @@ a:hover { color: var(--accent-strong); }
 .facts dd .soft { display: block; font-weight: 400; }
 .chips { display: flex; flex-wrap: wrap; gap: 6px; margin: 0; padding: 0; list-style: none; }
 code, pre, .chips li { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: .875rem; }
-.chips li, code { background: var(--code); border: 1px solid var(--line); border-radius: 6px; padding: 1px 7px; font-weight: 400; }
+.chips li, code { background: var(--code); border: 1px solid var(--line); border-radius: 6px; padding: 1px 7px; font-weight: 400; -webkit-box-decoration-break: clone; box-decoration-break: clone; }
 pre { margin: 0 0 14px; padding: 14px 16px; background: var(--code); border: 1px solid var(--line); border-radius: 10px; white-space: pre-wrap; line-height: 1.5; }
 pre code { padding: 0; border: 0; background: none; }
 .button {
   display: block; width: 100%; padding: 13px 20px; border: 1px solid transparent; border-radius: 10px; cursor: pointer; text-align: center; text-decoration: none;
   background: var(--accent); color: var(--on-accent); font: inherit; font-weight: 650;
 }
+.next { margin: 24px 0 14px; }
 .button:hover { background: var(--accent-strong); color: var(--on-accent); }
 .button:focus-visible { border-radius: 10px; }
-form { margin: 24px 0 14px; }
+details { margin-top: 8px; font-weight: 400; }
+summary { cursor: pointer; color: var(--accent); font-size: .9375rem; margin-bottom: 8px; }
+details .soft { margin: 8px 0 0; }
 .badge { display: inline-flex; align-items: center; justify-content: center; width: 44px; height: 44px; margin: 0 0 18px; border-radius: 50%; }
 .good .badge { background: var(--good-ground); color: var(--good); }
 .bad .badge { background: var(--bad-ground); color: var(--bad); }

@@ -24,7 +24,7 @@ const unavailable: Words = {
 const ourFault: Words = {
   title: 'Something went wrong',
   lead: 'That was our fault, not yours.',
-  next: 'Try again. If it stays like this, tell the people who run Patchbay here, and give them the request number.',
+  next: 'Try again. If it keeps happening, tell the people who run Patchbay here.',
 }
 const refused: Words = {
   title: 'That did not work',
@@ -42,7 +42,7 @@ export function problemPage({ status, requestId }: ProblemPage, nonce: string): 
     main: html`${badBadge}<h1>${title}</h1>
 <p class="lead">${lead}</p>
 <p>${next}</p>
-${requestId !== undefined && html`<p class="soft">Request <code>${untrustedText(requestId)}</code></p>`}`,
+${requestId !== undefined && html`<p class="soft">If somebody asks: this was request <code>${untrustedText(requestId)}</code>.</p>`}`,
   })
 }
 

@@ -1,4 +1,3 @@
-import type { ErrorCode } from '../../kernel/app-error.ts'
 import { badBadge, goodBadge } from './badge.ts'
 import { failureWords } from './failure-words.ts'
 import { html } from './html.ts'
@@ -9,7 +8,8 @@ export type ResultPage =
   | { readonly outcome: 'connected'; readonly connectorName?: string | undefined; readonly upstream: URL }
   | {
       readonly outcome: 'failed'
-      readonly code: ErrorCode
+      /** A stable code of our own: an `ErrorCode`, or how a flow failed. Never the upstream's `error`. */
+      readonly code: string
       /** Names this request in our log. */
       readonly requestId?: string | undefined
     }
@@ -31,7 +31,7 @@ function connected(page: Extract<ResultPage, { outcome: 'connected' }>, nonce: s
     main: html`${goodBadge}<h1>Authorization Successful</h1>
 <p class="lead">${untrusted(name)} is connected.</p>
 <p>You can close this page and go back to where you came from.</p>
-<p class="soft">To take the access back, disconnect it there, or withdraw it in your account at ${page.upstream.host}.</p>`,
+<p class="soft">To take the access back later, disconnect it there, or withdraw it in the settings of the account that you signed in with.</p>`,
   })
 }
 
@@ -45,7 +45,7 @@ function failed(page: Extract<ResultPage, { outcome: 'failed' }>, nonce: string)
 <p class="lead">${happened}</p>
 <p>${next}</p>
 <dl class="facts">
-<div><dt>Code</dt><dd><code>${page.code}</code></dd></div>
+<div><dt>Code</dt><dd><code>${untrustedText(page.code)}</code></dd></div>
 ${page.requestId !== undefined && html`<div><dt>Request</dt><dd><code>${untrustedText(page.requestId)}</code></dd></div>`}
 </dl>
 <p class="soft">Nothing was connected. You can close this page.</p>`,
