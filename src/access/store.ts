@@ -32,8 +32,9 @@ export type NewApiKey = {
 
 /** Where tenants, principals and API keys are kept. */
 export type AccessStore = {
-  /** The tenant of that slug; made when it is missing and `name` is given. */
   findTenant(slug: string): Promise<Tenant | null>
+  findTenantById(id: string): Promise<Tenant | null>
+  /** The tenant of that slug, made when it is missing. */
   ensureTenant(slug: string, name: string): Promise<Tenant>
   /** Adds a key, and its principal when nobody of that kind and subject was here before. */
   createApiKey(key: NewApiKey): Promise<ApiKey>

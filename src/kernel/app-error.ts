@@ -26,6 +26,7 @@ export type ErrorCode =
   | 'not_connected'
   | 'link_expired'
   | 'access_token_rejected'
+  | 'conflict'
   // the upstream
   | 'egress_blocked'
   | 'upstream_unreachable'

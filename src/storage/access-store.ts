@@ -19,8 +19,12 @@ const toApiKey = ({
 
 /** Tenants, principals and API keys in PostgreSQL. */
 export function createPrismaAccessStore(database: Database): AccessStore {
+  const tenantFacts = { id: true, slug: true, name: true } as const
+
   return {
-    findTenant: (slug) => database.tenant.findUnique({ where: { slug }, select: { id: true, slug: true, name: true } }),
+    findTenant: (slug) => database.tenant.findUnique({ where: { slug }, select: tenantFacts }),
+
+    findTenantById: (id) => database.tenant.findUnique({ where: { id }, select: tenantFacts }),
 
     async ensureTenant(slug, name) {
       const {

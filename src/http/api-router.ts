@@ -1,0 +1,92 @@
+import Router from '@koa/router'
+import type { Context } from 'koa'
+import type { z } from 'zod'
+import { requireScope } from '../access/rights.ts'
+import { AppError, type FieldProblem } from '../kernel/app-error.ts'
+import type { Principal } from '../kernel/principal.ts'
+import { readJsonBody } from './json-body.ts'
+import type { Route } from './route.ts'
+
+export const apiPrefix = '/api/v1'
+
+export type Authenticate = (request: { readonly rawHeaders: readonly string[] }) => Promise<Principal>
+
+type Deps = { readonly routes: readonly Route[]; readonly authenticate: Authenticate; readonly openApi: object }
+
+/** The REST API: authenticates, checks the scope, parses with the route's schemas, and only then calls its handler. */
+export function createApiRouter({ routes, authenticate, openApi }: Deps): Router {
+  const router = new Router({ prefix: apiPrefix, sensitive: true, strict: true })
+  router.get('/openapi.json', (ctx) => {
+    ctx.body = openApi
+  })
+  for (const route of routes) {
+    router.register(koaPath(route.path), [route.method], async (ctx: Context) => {
+      const principal = await authenticate(ctx.req)
+      ctx.state['principalId'] = principal.id
+      requireScope(principal, route.scope)
+      const params = route.params === undefined ? undefined : parseParams(route.params, ctx['params'])
+      const query = parseQuery(route.query, ctx.querystring)
+      const body = await parseBody(route, ctx)
+      const answer = await route.handle({ principal, params, query, body })
+      ctx.set('Cache-Control', 'no-store')
+      ctx.status = route.success.status
+      if (answer !== undefined) ctx.body = answer
+    })
+  }
+  return router
+}
+
+const koaPath = (path: string) => path.replace(/\{(\w+)\}/g, ':$1')
+
+/** An id of another form cannot exist, so it answers like a missing one. */
+function parseParams(schema: z.ZodType, params: unknown): unknown {
+  const result = schema.safeParse(params)
+  if (!result.success) throw new AppError('not_found', 'malformed id in the path')
+  return result.data
+}
+
+function parseQuery(schema: z.ZodType | undefined, querystring: string): unknown {
+  const query: Record<string, string> = Object.create(null)
+  for (const [name, value] of new URLSearchParams(querystring)) {
+    if (name in query) throw invalid('query', [{ path: name, message: 'given twice' }])
+    query[name] = value
+  }
+  if (schema === undefined) {
+    const [unknownName] = Object.keys(query)
+    if (unknownName !== undefined) throw invalid('query', [{ path: unknownName, message: 'not known here' }])
+    return undefined
+  }
+  return parse(schema, { ...query }, 'query')
+}
+
+async function parseBody(route: Route, ctx: Context): Promise<unknown> {
+  const body = await readJsonBody(ctx.req)
+  if (route.body === undefined) {
+    if (body !== undefined && !isEmptyObject(body)) throw invalid('body', [{ path: '', message: 'no body is expected here' }])
+    return undefined
+  }
+  return parse(route.body, body, 'body')
+}
+
+const isEmptyObject = (value: unknown) => typeof value === 'object' && value !== null && Object.keys(value).length === 0
+
+function parse(schema: z.ZodType, value: unknown, where: 'query' | 'body'): unknown {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  throw invalid(
+    where,
+    result.error.issues.flatMap((issue): FieldProblem[] =>
+      issue.code === 'unrecognized_keys'
+        ? issue.keys.map((key) => ({ path: [...issue.path, key].join('.'), message: 'not known here' }))
+        : [{ path: issue.path.join('.'), message: issue.message }],
+    ),
+  )
+}
+
+function invalid(where: 'query' | 'body', fields: readonly FieldProblem[]): AppError {
+  const named = fields.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ')
+  return new AppError('invalid_request', `${where} refused by the schema`, {
+    publicDetail: `The ${where} is not valid. ${named}`.slice(0, 1000),
+    fields: fields.slice(0, 20),
+  })
+}

@@ -1,0 +1,134 @@
+import Router from '@koa/router'
+import type { Context } from 'koa'
+import type { AccessStore } from '../../access/store.ts'
+import type { CompleteFlow } from '../../connections/complete-flow.ts'
+import type { OpenTicket, ReadTicket } from '../../connections/read-ticket.ts'
+import type { StartFlow } from '../../connections/start-flow.ts'
+import { connectorName } from '../../connectors/connector.ts'
+import { AppError, type ErrorCode } from '../../kernel/app-error.ts'
+import type { PresetCatalog } from '../../presets/match-preset.ts'
+import { apiPrefix } from '../api-router.ts'
+import type { BrowserCookie } from '../browser-cookie.ts'
+import { continuePage } from '../pages/continue-page.ts'
+import { forwardingPage } from '../pages/forwarding-page.ts'
+import { linkPage } from '../pages/link-page.ts'
+import { resultPage } from '../pages/result-page.ts'
+import { sendPage } from '../send-page.ts'
+
+/** The one callback for ever: clients that were registered by hand depend on it. */
+export const callbackPath = `${apiPrefix}/connectors/oauth/callback`
+
+type Deps = {
+  readonly access: AccessStore
+  readonly presets: PresetCatalog
+  readonly readTicket: ReadTicket
+  readonly startFlow: StartFlow
+  readonly completeFlow: CompleteFlow
+  readonly browserCookie: BrowserCookie
+  readonly publicUrl: URL
+  readonly confirmation: 'page' | 'none'
+}
+
+/** What a person's browser sees of connecting: the link, the press, and the way back. */
+export function createConnectPages(deps: Deps): Router {
+  const { presets, readTicket, startFlow, completeFlow, browserCookie, publicUrl } = deps
+  const router = new Router({ sensitive: true, strict: true })
+
+  router.get('/connect/:ticket', async (ctx) => {
+    const open = await readTicket(String(ctx['params'].ticket))
+    if (open === null) return sendPage(ctx, publicUrl, (nonce) => linkPage({ problem: 'unusable' }, nonce), 404)
+    if (deps.confirmation === 'none' && isNavigation(ctx)) return forward(ctx, open)
+    const tenant = await deps.access.findTenantById(open.connector.tenantId)
+    const { connector, connection, ticket } = open
+    const preset = connector.presetId === null ? undefined : presets.byId(connector.presetId)
+    sendPage(ctx, publicUrl, (nonce) =>
+      continuePage(
+        {
+          action: ctx.path,
+          tenantName: tenant?.name ?? '',
+          initiatorLabel: ticket.initiatorLabel,
+          beneficiary: { scope: connection.scope, subject: connection.subjectId },
+          connectorName: connectorName(connector, preset?.metadata['name']),
+          upstream: new URL(connector.url),
+          authorizationServer: new URL(ticket.authorization?.server.authorizationEndpoint ?? connector.url),
+          scopes: ticket.authorization?.server.scopes ?? [],
+        },
+        nonce,
+      ),
+    )
+  })
+
+  router.post('/connect/:ticket', async (ctx) => {
+    if (!isOwnForm(ctx)) throw new AppError('forbidden', 'press came from another site')
+    const open = await readTicket(String(ctx['params'].ticket))
+    if (open === null) return sendPage(ctx, publicUrl, (nonce) => linkPage({ problem: 'unusable' }, nonce), 404)
+    await forward(ctx, open)
+  })
+
+  router.get(callbackPath, async (ctx) => {
+    // previews, prefetches and subresources must not use an attempt up
+    if (ctx.method === 'HEAD' || !isNavigation(ctx)) return sendPage(ctx, publicUrl, unusable, 400)
+    const result = await completeFlow({
+      parameters: new URLSearchParams(ctx.querystring),
+      browserToken: browserCookie.read(ctx),
+    })
+    if (result.kind === 'unknown') return sendPage(ctx, publicUrl, (nonce) => failed(ctx, 'link_expired', nonce), 400)
+    if (result.redirectUrl !== null) {
+      const target = new URL(result.redirectUrl)
+      if (result.kind === 'failed') addError(target, result.failure)
+      ctx.set({ 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' })
+      ctx.status = 302
+      ctx.set('Location', result.kind === 'failed' ? target.href : result.redirectUrl)
+      ctx.body = ''
+      return
+    }
+    if (result.kind === 'failed') return sendPage(ctx, publicUrl, (nonce) => failed(ctx, result.failure, nonce), 400)
+    const { connector } = result
+    const preset = connector.presetId === null ? undefined : presets.byId(connector.presetId)
+    sendPage(ctx, publicUrl, (nonce) =>
+      resultPage(
+        {
+          outcome: 'connected',
+          connectorName: connectorName(connector, preset?.metadata['name']),
+          upstream: new URL(connector.url),
+        },
+        nonce,
+      ),
+    )
+  })
+
+  return router
+
+  async function forward(ctx: Context, open: OpenTicket): Promise<void> {
+    const target = await startFlow(open, browserCookie.ensure(ctx))
+    // not a redirect: a form's answer may not lead elsewhere under `form-action 'self'`
+    sendPage(ctx, publicUrl, (nonce) => forwardingPage({ target }, nonce))
+  }
+
+  function failed(ctx: Context, code: ErrorCode, nonce: string): string {
+    return resultPage({ outcome: 'failed', code, requestId: String(ctx.res.getHeader('x-request-id') ?? '') }, nonce)
+  }
+
+  /** The press must come from our own page. Browsers say so; those too old for `Sec-Fetch-Site` send an origin. */
+  function isOwnForm(ctx: Context): boolean {
+    const site = ctx.get('Sec-Fetch-Site')
+    if (site !== '') return site === 'same-origin'
+    const origin = ctx.get('Origin')
+    return origin === '' || origin === publicUrl.origin
+  }
+}
+
+const unusable = (nonce: string) => linkPage({ problem: 'unusable' }, nonce)
+
+function isNavigation(ctx: Context): boolean {
+  if (ctx.method !== 'GET' || /prefetch|prerender/.test(ctx.get('Sec-Purpose') + ctx.get('Purpose'))) return false
+  const mode = ctx.get('Sec-Fetch-Mode')
+  return mode === '' || mode === 'navigate'
+}
+
+/** RFC 6749 section 4.1.2.1. What the client already put into its URL is never overwritten. */
+function addError(target: URL, code: ErrorCode): void {
+  const error = code === 'authorization_denied' ? 'access_denied' : 'server_error'
+  if (!target.searchParams.has('error')) target.searchParams.append('error', error)
+  if (!target.searchParams.has('error_description')) target.searchParams.append('error_description', code)
+}

@@ -1,0 +1,155 @@
+import { z } from 'zod'
+import { connectorAuthTypes, credentialScopes, transports } from '../connectors/connector.ts'
+import { connectionStates, disconnectCodes } from '../connections/connection.ts'
+import { eventTypes } from '../audit/event.ts'
+import { isId } from '../kernel/id.ts'
+import { Secret } from '../kernel/secret.ts'
+
+const id = z.uuid()
+const time = z.iso.datetime()
+
+const graphemes = new Intl.Segmenter()
+const maxCharacters = (max: number) =>
+  z.string().refine((text) => text.length <= max || [...graphemes.segment(text)].length <= max, `must have at most ${max} characters`)
+
+export const metadataSchema = z
+  .record(z.string().min(1).max(64), z.string().max(512))
+  .refine((metadata) => Object.keys(metadata).length <= 16, 'must have at most 16 keys')
+  .describe('Up to 16 pairs of text that you choose; `name` and `description` are shown to people.')
+
+const secretText = z
+  .string()
+  .min(1)
+  .max(4096)
+  .transform((value) => new Secret(value))
+
+const scopeToken = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/, 'must be a scope token (RFC 6749 section 3.3)')
+const scopeList = z.array(scopeToken).max(64)
+const authSchema = z.strictObject({ type: z.enum(connectorAuthTypes) })
+
+/** A body's optional field; clients of Agent Stack send null for "not given". */
+const optional = <S extends z.ZodType>(schema: S) => schema.nullish().transform((value) => value ?? undefined)
+
+export const createConnectorBody = z.strictObject({
+  url: z.string().describe('The address of the MCP server.'),
+  client_id: optional(z.string().min(1).max(2048)).describe('An OAuth client that you registered with the server.'),
+  client_secret: optional(secretText).describe('Its secret. Never shown again.'),
+  metadata: optional(metadataSchema),
+  match_preset: optional(z.boolean()).describe('Whether a preset for this URL supplies what you leave out. Default: true.'),
+  transport: optional(z.enum(transports)),
+  auth: optional(authSchema).describe('How the server is authorized. Default: found out by asking it.'),
+  scopes: optional(scopeList).describe('OAuth scopes to ask for. Default: those that the server names.'),
+  credential_scope: optional(z.enum(credentialScopes)).describe('`user`: each person connects for themselves; `tenant`: one connection for all.'),
+  label: optional(maxCharacters(64)).describe('Tells several connectors for one URL apart.'),
+})
+
+export const updateConnectorBody = z.strictObject({
+  url: z.string().optional(),
+  client_id: z.string().min(1).max(2048).nullable().optional(),
+  client_secret: secretText.nullable().optional(),
+  metadata: metadataSchema.nullable().optional(),
+  transport: z.enum(transports).optional(),
+  auth: authSchema.optional(),
+  scopes: scopeList.optional(),
+  label: maxCharacters(64).optional(),
+  enabled: z.boolean().optional(),
+})
+
+export const connectBody = z
+  .strictObject({
+    redirect_url: optional(z.string().min(1)).describe('Where the browser goes afterwards. Default: a page of ours.'),
+    access_token: optional(secretText).describe('A token that you have already; then nobody is asked.'),
+    subject: optional(z.string().min(1).max(255)).describe('The person for whom a service connects.'),
+  })
+  .nullish()
+  .transform((value) => value ?? {})
+
+export const idParams = z.object({ id: z.string().refine(isId) })
+
+const limit = z.string().regex(/^\d{1,4}$/).transform(Number).pipe(z.int().min(1).max(100)).default(50)
+const pageToken = z
+  .string()
+  .max(64)
+  .transform((token) => Buffer.from(token, 'base64url').toString('utf8'))
+  .refine(isId, 'is not a page token of ours')
+  .optional()
+
+export const listConnectorsQuery = z.strictObject({
+  limit,
+  page_token: pageToken,
+  order: z.enum(['asc', 'desc']).default('desc').describe('By time of creation.'),
+  state: z.enum(connectionStates).optional(),
+  url: z.string().max(2048).optional(),
+  preset: z.string().max(128).optional(),
+  q: z.string().min(1).max(128).optional().describe('Text in the URL, the label or the metadata.'),
+})
+
+export const listEventsQuery = z.strictObject({ limit, page_token: pageToken })
+
+export const connectorSchema = z
+  .object({
+    id,
+    url: z.string(),
+    mcp_url: z.string().describe('Where agents and hosts reach this connector.'),
+    transport: z.enum(transports),
+    state: z.enum(connectionStates),
+    auth_request: z
+      .object({ type: z.literal('code'), authorization_endpoint: z.string().describe('Open this in a browser.') })
+      .nullable(),
+    disconnect_reason: z.string().nullable(),
+    disconnect_code: z.enum(disconnectCodes).nullable(),
+    metadata: z.record(z.string(), z.string()).nullable(),
+    preset_id: z.string().nullable(),
+    enabled: z.boolean(),
+    label: z.string(),
+    credential_scope: z.enum(credentialScopes),
+    auth: z.object({ type: z.enum(connectorAuthTypes) }),
+    client_id: z.string().nullable().optional().describe('For those who manage the connector.'),
+    has_client_secret: z.boolean().optional().describe('For those who manage the connector.'),
+    scopes: z.array(z.string()).describe('What the current grant may do.'),
+    token_expires_at: time.nullable(),
+    next_refresh_at: time.nullable(),
+    last_error: z.object({ code: z.string(), at: time, retryable: z.boolean(), attempts: z.int() }).nullable(),
+    created_at: time,
+    updated_at: time,
+    created_by: id,
+  })
+  .meta({ id: 'Connector' })
+
+export const eventSchema = z
+  .object({
+    id,
+    type: z.enum(eventTypes),
+    code: z.string().nullable(),
+    detail: z.string().nullable(),
+    connection_id: id.nullable(),
+    actor_id: id.nullable(),
+    at: time,
+  })
+  .meta({ id: 'Event' })
+
+export const presetSchema = z
+  .object({ id: z.string(), url: z.string(), metadata: z.record(z.string(), z.string()).nullable() })
+  .meta({ id: 'Preset' })
+
+export const problemSchema = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string(),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+    request_id: z.string(),
+  })
+  .meta({ id: 'Problem' })
+
+/** The envelope of every list. */
+export function listSchema<Item extends z.ZodType>(item: Item) {
+  return z.object({
+    items: z.array(item),
+    total_count: z.int(),
+    has_more: z.boolean(),
+    next_page_token: z.string().nullable(),
+  })
+}
