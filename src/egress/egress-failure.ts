@@ -1,3 +1,4 @@
+import { errors } from 'undici'
 import { AppError, type ErrorCode, isAppError } from '../kernel/app-error.ts'
 
 type FailureCode = Extract<
@@ -14,6 +15,7 @@ const codes: Readonly<Record<string, FailureCode>> = {
   UND_ERR_CONNECT_TIMEOUT: 'upstream_timeout',
   UND_ERR_HEADERS_TIMEOUT: 'upstream_timeout',
   UND_ERR_BODY_TIMEOUT: 'upstream_timeout',
+  http_parser: 'upstream_protocol_error',
   UND_ERR_HEADERS_OVERFLOW: 'upstream_protocol_error',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'upstream_protocol_error',
   UND_ERR_RES_EXCEEDED_MAX_SIZE: 'upstream_protocol_error',
@@ -33,10 +35,9 @@ export function toEgressError(error: unknown, { url, isRequestSent }: RequestFac
     })
   }
   if (error instanceof AppError) return error
-  const systemCode = systemCodeOf(error)
-  const isParserError = systemCode.startsWith('HPE_')
-  const code = isParserError ? 'upstream_protocol_error' : (codes[systemCode] ?? 'upstream_unreachable')
-  return new AppError(code, 'the request failed', { meta: { ...meta, reason: systemCode }, cause: error })
+  // The cause is left out: undici's errors carry what the upstream sent.
+  const reason = error instanceof errors.HTTPParserError ? 'http_parser' : systemCodeOf(error)
+  return new AppError(codes[reason] ?? 'upstream_unreachable', 'the request failed', { meta: { ...meta, reason } })
 }
 
 /** A failure that the guard itself declares, such as a limit that was passed. */
