@@ -107,18 +107,19 @@ export function createRecoverUnauthorized(deps: Deps & { readonly resolveUpstrea
   return async (
     principal: Principal,
     target: UpstreamTarget,
-    failure: { readonly status: number; readonly challenge: Challenge | null },
+    failure: { readonly status: number; readonly challenge: Challenge | null; readonly attempt: 1 | 2 },
   ): Promise<Resolution> => {
     const connection = await connections.find(target.tenantId, target.connectionId)
     if (connection === null) throw new AppError('not_found', 'connection went away during a call')
-    const isStepUp = failure.status === 403
-    if (!isStepUp && connection.tokenVersion === target.tokenVersion && connection.sealedRefreshToken !== null) {
+    // a second refusal, of a token that is brand-new, is not for another refresh to mend
+    const isRefreshUseless = failure.status === 403 || failure.attempt === 2
+    if (!isRefreshUseless && connection.tokenVersion === target.tokenVersion && connection.sealedRefreshToken !== null) {
       const result = await refreshConnection(connection)
       if (result.kind === 'busy') throw new AppError('refresh_in_progress', 'another process refreshes')
       if (result.kind === 'transient') throw new AppError('upstream_unreachable', 'token refresh failed for now')
       return resolveUpstream(principal, target.connectorId)
     }
-    if (!isStepUp && connection.tokenVersion !== target.tokenVersion) return resolveUpstream(principal, target.connectorId)
+    if (!isRefreshUseless && connection.tokenVersion !== target.tokenVersion) return resolveUpstream(principal, target.connectorId)
     await requireAuthorization(connection, failure.challenge)
     return resolveUpstream(principal, target.connectorId)
   }

@@ -1,0 +1,274 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { join } from 'node:path'
+import { createBootstrapAccess, createIssueApiKey } from './access/api-key.ts'
+import { createAuthenticate } from './access/authenticate.ts'
+import { packageRoot } from './config/package-root.ts'
+import { productVersion } from './config/product-version.ts'
+import type { Settings } from './config/settings.ts'
+import { defaultTimings, type Timings } from './config/timings.ts'
+import { createChooseClient, createFindClient } from './connections/choose-client.ts'
+import { createCompleteFlow } from './connections/complete-flow.ts'
+import { createConnect } from './connections/connect.ts'
+import { createDisconnect } from './connections/disconnect.ts'
+import { createExpireAccess } from './connections/expire-access.ts'
+import { createFindConnectUrl } from './connections/find-connect-url.ts'
+import { createManageConnectors } from './connections/manage-connectors.ts'
+import { createMintTicket } from './connections/mint-ticket.ts'
+import { createReadTicket } from './connections/read-ticket.ts'
+import { createRedirectPolicy } from './connections/redirect-policy.ts'
+import { createRefreshConnection } from './connections/refresh-connection.ts'
+import { createRefreshDue } from './connections/refresh-due.ts'
+import { createRecoverUnauthorized, createResolveUpstream } from './connections/resolve-upstream.ts'
+import { createRevokeGrant } from './connections/revoke-grant.ts'
+import { createStartFlow } from './connections/start-flow.ts'
+import { createViewConnectors } from './connections/view-connectors.ts'
+import { createCreateConnector } from './connectors/create-connector.ts'
+import { createUpdateConnector } from './connectors/update-connector.ts'
+import { createAddressPolicy } from './egress/address-policy.ts'
+import { createGuardedDispatcher } from './egress/guarded-dispatcher.ts'
+import { createGuardedFetch } from './egress/guarded-fetch.ts'
+import { createApiRouter } from './http/api-router.ts'
+import { createBrowserCookie } from './http/browser-cookie.ts'
+import { createFrontDoor, type FrontDoor } from './http/front-door.ts'
+import { createKoaHandler } from './http/koa-app.ts'
+import { describeApi } from './http/openapi.ts'
+import { callbackPath, createConnectPages } from './http/routes/connect-pages.ts'
+import { createConnectorRoutes } from './http/routes/connector-routes.ts'
+import { createServiceRoutes } from './http/routes/service-routes.ts'
+import { type Clock, systemClock } from './kernel/clock.ts'
+import type { Secret } from './kernel/secret.ts'
+import { createBackground } from './log/background.ts'
+import type { Logger } from './log/logger.ts'
+import { loadPresets } from './presets/load-presets.ts'
+import { createPresetCatalog } from './presets/match-preset.ts'
+import { createMcpEndpoint, type McpEndpoint } from './proxy/mcp-endpoint.ts'
+import { createPrismaAccessStore } from './storage/access-store.ts'
+import { createPrismaConnectionStore } from './storage/connection-store.ts'
+import { createPrismaConnectorStore } from './storage/connector-store.ts'
+import { createPrismaEventStore } from './storage/event-store.ts'
+import { createPrismaFlowStore, createPrismaRegistrationStore, createPrismaTicketStore } from './storage/flow-stores.ts'
+import { openDatabase } from './storage/prisma-client.ts'
+import { parseChallenge } from './upstream/challenge.ts'
+import { createDiscover } from './upstream/discover.ts'
+import { createProbe } from './upstream/probe.ts'
+import { createRegisterClient } from './upstream/register-client.ts'
+import { createTokenEndpoint } from './upstream/token-endpoint.ts'
+import { loadKeyring } from './vault/load-keyring.ts'
+import { createVault } from './vault/vault.ts'
+
+export type AppOptions = {
+  readonly settings: Settings
+  readonly databaseUrl: Secret
+  readonly log: Logger
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly clock?: Clock
+  readonly timings?: Timings
+}
+
+/** Everything that a process of Patchbay can do, wired once. The server uses the handlers, the worker the use cases. */
+export type App = ReturnType<typeof createApp>
+
+/**
+ * The composition root: every use case and every store is made here, and here only.
+ *
+ * @throws Error with a sentence for the operator when keys or presets are not usable
+ */
+export function createApp(options: AppOptions) {
+  const { settings, databaseUrl, log, env, clock = systemClock, timings = defaultTimings } = options
+  const publicUrl = settings.PUBLIC_URL
+  const redirectUri = new URL(callbackPath, publicUrl).href
+  const random = Math.random
+
+  const vault = createVault(loadKeyring(settings.ENCRYPTION_KEYS, settings.DATA_DIR))
+  const presets = createPresetCatalog(
+    loadPresets({
+      directory: join(packageRoot(), 'presets'),
+      json: settings.CONNECTOR__PRESETS,
+      readSecret: (name) => env[name],
+    }),
+  )
+  const background = createBackground(log)
+
+  const database = openDatabase({ url: databaseUrl, poolSize: settings.DATABASE_POOL_SIZE })
+  const access = createPrismaAccessStore(database)
+  const connectors = createPrismaConnectorStore(database)
+  const connections = createPrismaConnectionStore(database)
+  const tickets = createPrismaTicketStore(database)
+  const flows = createPrismaFlowStore(database)
+  const registrations = createPrismaRegistrationStore(database)
+  const events = createPrismaEventStore(database)
+
+  const addressPolicy = createAddressPolicy({
+    allow: settings.EGRESS_ALLOW ?? [],
+    allowLoopback: settings.isLoopback && settings.EGRESS_ALLOW === undefined,
+    ports: settings.EGRESS_PORTS,
+    ownOrigins: [publicUrl.origin, settings.DATABASE_URL?.reveal(), settings.REDIS_URL?.reveal()].filter(
+      (origin) => origin !== undefined,
+    ),
+  })
+  const dispatcher = createGuardedDispatcher({ policy: addressPolicy })
+  const fetch = createGuardedFetch({ policy: addressPolicy, dispatcher })
+
+  const probe = createProbe({ fetch, totalMs: timings.probeMs })
+  const discover = createDiscover({ fetch })
+  const registerClient = createRegisterClient({ fetch })
+  const tokenEndpoint = createTokenEndpoint({ fetch })
+
+  const authenticate = createAuthenticate({ access, clock })
+  const findClient = createFindClient({ registrations, presets, vault })
+  const chooseClient = createChooseClient({ registrations, presets, registerClient, vault, clock, redirectUri })
+  const revokeGrant = createRevokeGrant({ tokenEndpoint, findClient, background, vault })
+  const mintTicket = createMintTicket({ tickets, vault, clock, ticketTtlMs: timings.ticketTtlMs })
+  const refreshConnection = createRefreshConnection({
+    connections,
+    connectors,
+    tokenEndpoint,
+    findClient,
+    background,
+    vault,
+    clock,
+    random,
+    timings: timings.refresh,
+  })
+  const expireAccess = createExpireAccess({ connections, mintTicket, clock })
+  const refreshDue = createRefreshDue({ connections, refreshConnection, expireAccess })
+  const redirectPolicy = createRedirectPolicy({
+    publicUrl,
+    allow: settings.REDIRECT_URL_ALLOW ?? [],
+    isLoopbackAllowed: settings.isLoopback && settings.REDIRECT_URL_ALLOW === undefined,
+  })
+  const connect = createConnect({
+    connections,
+    probe,
+    discover,
+    chooseClient,
+    mintTicket,
+    refreshConnection,
+    redirectPolicy,
+    vault,
+    clock,
+  })
+  const disconnect = createDisconnect({ connections, revokeGrant })
+  const viewConnectors = createViewConnectors({ connections, tickets, presets, vault, clock, publicUrl })
+  const manageConnectors = createManageConnectors({
+    connectors,
+    connections,
+    updateConnector: createUpdateConnector({ connectors, presets, addressPolicy, vault }),
+    revokeGrant,
+  })
+  const findConnectUrl = createFindConnectUrl({ tickets, vault, clock, publicUrl })
+  const resolveDeps = { connectors, connections, presets, findConnectUrl, refreshConnection, mintTicket, vault }
+  const resolveUpstream = createResolveUpstream(resolveDeps)
+  const recoverUnauthorized = createRecoverUnauthorized({ ...resolveDeps, resolveUpstream })
+
+  /** The HTTP side, for the server process. */
+  function createHttp(isShuttingDown: () => boolean): { frontDoor: FrontDoor; mcpEndpoint: McpEndpoint } {
+    const mcpEndpoint = createMcpEndpoint({
+      authenticate,
+      resolveUpstream,
+      recoverUnauthorized: (principal, target, { status, wwwAuthenticate, attempt }) =>
+        recoverUnauthorized(principal, target, {
+          status,
+          attempt,
+          challenge: wwwAuthenticate === null ? null : parseChallenge(wwwAuthenticate),
+        }),
+      dispatcher,
+      sessionKeys: vault.deriveKeys('mcp-session'),
+      publicUrl,
+      allowedOrigins: settings.CORS_ORIGINS ?? [],
+      log,
+    })
+    const routes = createConnectorRoutes({
+      connectors,
+      connections,
+      events,
+      presets,
+      createConnector: createCreateConnector({ connectors, presets, addressPolicy, vault }),
+      manageConnectors,
+      viewConnectors,
+      connect,
+      disconnect,
+      publicUrl,
+    })
+    const isReady = async () => !isShuttingDown() && (await isDatabaseUp())
+    const koaHandler = createKoaHandler({
+      routers: [
+        createServiceRoutes({ publicUrl, isReady }),
+        createConnectPages({
+          access,
+          presets,
+          readTicket: createReadTicket({ tickets, connections, connectors, clock }),
+          startFlow: createStartFlow({
+            flows,
+            discover,
+            chooseClient,
+            presets,
+            vault,
+            clock,
+            redirectUri,
+            flowTtlMs: timings.flowTtlMs,
+          }),
+          completeFlow: createCompleteFlow({
+            flows,
+            connections,
+            connectors,
+            findClient,
+            tokenEndpoint,
+            probe,
+            background,
+            vault,
+            clock,
+            random,
+            redirectUri,
+          }),
+          browserCookie: createBrowserCookie(publicUrl),
+          publicUrl,
+          confirmation: settings.CONNECT_CONFIRMATION,
+        }),
+        createApiRouter({ routes, authenticate, openApi: describeApi(routes, productVersion()) }),
+      ],
+      log,
+      publicUrl,
+    })
+    const koaCallback = (request: IncomingMessage, response: ServerResponse) => void koaHandler(request, response)
+    const frontDoor = createFrontDoor({
+      publicUrl,
+      allowedHosts: settings.isLoopback ? loopbackHosts(publicUrl) : [],
+      mcpEndpoint,
+      koaCallback,
+      log,
+      clock,
+    })
+    return { frontDoor, mcpEndpoint }
+  }
+
+  async function isDatabaseUp(): Promise<boolean> {
+    try {
+      await database.$queryRaw`SELECT 1`
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  return {
+    access,
+    connections,
+    refreshDue,
+    issueApiKey: createIssueApiKey({ access, clock }),
+    bootstrapAccess: createBootstrapAccess({ access, clock }),
+    createHttp,
+    /** Waits for what runs in the background, then closes every connection. */
+    async close(): Promise<void> {
+      await background.drain()
+      await dispatcher.close()
+      await database.$disconnect()
+    },
+  }
+}
+
+/** On loopback the three names of this machine mean the same. */
+function loopbackHosts(publicUrl: URL): string[] {
+  const port = publicUrl.port === '' ? '' : `:${publicUrl.port}`
+  return ['localhost', '127.0.0.1', '[::1]'].map((host) => host + port)
+}

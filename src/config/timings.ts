@@ -1,0 +1,23 @@
+/**
+ * How long things take and last, in milliseconds. One object, so that tests can shorten all of it alike.
+ */
+export const defaultTimings = {
+  /** A connect's attempt to talk to the server, in all. */
+  probeMs: 15_000,
+  ticketTtlMs: 24 * 3_600_000,
+  flowTtlMs: 600_000,
+  refresh: {
+    leaseMs: 15_000,
+    heartbeatMs: 5_000,
+    waitMs: 25_000,
+    pollMs: 100,
+  },
+  shutdown: {
+    /** For load balancers to notice that readiness is gone. */
+    noticeMs: 5_000,
+    /** For requests under way. */
+    drainMs: 25_000,
+  },
+}
+
+export type Timings = typeof defaultTimings

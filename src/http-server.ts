@@ -1,0 +1,65 @@
+import { createServer, type Server } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { App } from './app.ts'
+import type { Settings } from './config/settings.ts'
+import type { Timings } from './config/timings.ts'
+import { serverOptions } from './http/front-door.ts'
+
+export type HttpServer = {
+  /** The port that is listened on. */
+  readonly port: number
+  /**
+   * Ends in order: readiness goes, load balancers get time to notice, nothing new is taken, requests under way are
+   * finished, event streams end at an event boundary.
+   */
+  close(): Promise<void>
+}
+
+/** A port that cannot be had, in words for the operator. */
+export class PortError extends Error {
+  constructor(setting: string, port: number, cause: unknown) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : 'unknown'
+    const why = code === 'EADDRINUSE' ? 'is taken by another program' : `cannot be used (${String(code)})`
+    super(`Port ${port} ${why}. Free it, or choose another one with the setting ${setting}, for example: ${setting}=${port + 10} npm start`)
+    this.name = 'PortError'
+  }
+}
+
+/**
+ * Serves the API, the pages and the MCP endpoints.
+ *
+ * @throws PortError
+ */
+export async function startHttpServer(
+  app: App,
+  settings: Settings,
+  timings: Timings['shutdown'],
+): Promise<HttpServer> {
+  let isShuttingDown = false
+  const { frontDoor, mcpEndpoint } = app.createHttp(() => isShuttingDown)
+  const server = createServer(serverOptions, frontDoor.handle)
+  await listen(server, settings)
+  const address = server.address()
+
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : settings.PORT,
+    async close() {
+      isShuttingDown = true
+      await delay(timings.noticeMs)
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      mcpEndpoint.retireStreams()
+      server.closeIdleConnections()
+      await Promise.race([frontDoor.idle(), delay(timings.drainMs)])
+      server.closeAllConnections()
+      await closed
+      mcpEndpoint.stop()
+    },
+  }
+}
+
+function listen(server: Server, { PORT, HOST }: Settings): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => reject(new PortError('PORT', PORT, error)))
+    server.listen(PORT, HOST, resolve)
+  })
+}

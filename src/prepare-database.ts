@@ -1,0 +1,24 @@
+import { join } from 'node:path'
+import { packageRoot } from './config/package-root.ts'
+import type { Settings } from './config/settings.ts'
+import type { Secret } from './kernel/secret.ts'
+import type { Logger } from './log/logger.ts'
+import { queueMigration } from './queue/migrate-queue.ts'
+import { migrate, pendingMigrations } from './storage/migrate.ts'
+
+/**
+ * Brings the database to the state that this version needs, or, with `MIGRATE=off`, makes sure that it is.
+ *
+ * @throws Error naming what is pending
+ */
+export async function prepareDatabase(databaseUrl: Secret, settings: Pick<Settings, 'MIGRATE'>, log: Logger): Promise<void> {
+  const options = { folder: join(packageRoot(), 'prisma', 'migrations'), steps: [queueMigration], log }
+  if (settings.MIGRATE === 'auto') {
+    await migrate(databaseUrl.reveal(), options)
+    return
+  }
+  const pending = await pendingMigrations(databaseUrl.reveal(), options)
+  if (pending.length > 0) {
+    throw new Error(`The database lacks: ${pending.join(', ')}. Run "patchbay migrate", or start with MIGRATE=auto.`)
+  }
+}

@@ -1,0 +1,40 @@
+import { createApp } from '../src/app.ts'
+import { readSettings } from '../src/config/settings.ts'
+import { systemClock } from '../src/kernel/clock.ts'
+import { createLogger } from '../src/log/logger.ts'
+import { createQueueBackend } from '../src/queue/queue-backend.ts'
+import { createRefreshQueue } from '../src/queue/refresh-queue.ts'
+import { runProcess } from '../src/run-process.ts'
+import { findDatabase } from '../src/storage/find-database.ts'
+import { startRefreshWorker } from './refresh.ts'
+import { startSweep } from './sweep.ts'
+
+/** The worker process: `node dist/workers/main.js`. Any number of them may run. */
+const log = createLogger(process.env['LOG_LEVEL'] ?? 'info')
+
+await runProcess(log, async () => {
+  const settings = readSettings(process.env)
+  const databaseUrl = await findDatabase(settings.DATABASE_URL, settings.DATA_DIR)
+  if (databaseUrl === null) throw new Error('No database. Set DATABASE_URL, or start Patchbay on this data folder first: npm start')
+  const app = createApp({ settings, databaseUrl, log, env: process.env })
+  const backend = createQueueBackend({ redisUrl: settings.REDIS_URL, databaseUrl })
+  const refreshQueue = createRefreshQueue(backend, log)
+  const worker = startRefreshWorker({ backend, refreshDue: app.refreshDue, log })
+  const sweep = startSweep({
+    connections: app.connections,
+    refreshQueue,
+    clock: systemClock,
+    log,
+    intervalMs: settings.SWEEP_INTERVAL * 1000,
+  })
+  log.info('worker runs')
+  return {
+    async close() {
+      await sweep.stop()
+      await worker.close()
+      await refreshQueue.close()
+      await backend.close()
+      await app.close()
+    },
+  }
+})
