@@ -1,0 +1,185 @@
+import { randomUUID } from 'node:crypto'
+import { type IncomingMessage, type ServerOptions, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { ErrorCode } from '../kernel/app-error.ts'
+import type { Clock } from '../kernel/clock.ts'
+import type { Logger } from '../log/logger.ts'
+import type { McpCall } from '../proxy/call.ts'
+import type { McpEndpoint } from '../proxy/mcp-endpoint.ts'
+
+/**
+ * How the HTTP server is to be made: bounds on headers and on slow senders (PX-14, PX-16). What Node refuses by itself
+ * (two lengths, a length beside chunks, bare line feeds) stays refused.
+ */
+export const serverOptions: ServerOptions = {
+  insecureHTTPParser: false,
+  requireHostHeader: true,
+  maxHeaderSize: 16 * 1024,
+  headersTimeout: 20_000,
+  requestTimeout: 120_000,
+  keepAliveTimeout: 65_000,
+}
+
+/** What is known of a request from its first line on. Handlers may say who asked; the access log tells it. */
+export type RequestRecord = {
+  readonly requestId: string
+  principalId: string | null
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+export type FrontDoorDeps = {
+  readonly publicUrl: URL
+  /** Values of `Host` that are answered besides that of `publicUrl`: names with their port, unless it is the default. */
+  readonly allowedHosts: readonly string[]
+  readonly mcpEndpoint: Pick<McpEndpoint, 'handle'>
+  /** Whatever is no MCP endpoint. */
+  readonly koaCallback: Handler
+  readonly log: Logger
+  readonly clock: Clock
+}
+
+export type FrontDoor = {
+  readonly handle: Handler
+  /** How many requests are being answered, open streams included. */
+  inFlight(): number
+  /** Resolves once nothing is being answered. */
+  idle(): Promise<void>
+}
+
+type Refusal = { readonly status: number; readonly code: ErrorCode; readonly detail: string }
+
+const mcpPath = /^(?:\/api\/v1)?\/connectors\/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\/mcp$/
+const records = new WeakMap<IncomingMessage, RequestRecord>()
+
+/** The record of a request that came through the front door to Koa. */
+export function requestRecord(request: IncomingMessage): RequestRecord {
+  return records.get(request) ?? { requestId: randomUUID(), principalId: null }
+}
+
+/**
+ * Looks at each request before anyone else does: is it well-formed, is it for us, whose is it to answer. Numbers it,
+ * counts it, and logs one line when it is over.
+ */
+export function createFrontDoor(deps: FrontDoorDeps): FrontDoor {
+  const { mcpEndpoint, koaCallback, log, clock } = deps
+  const hosts = new Set([deps.publicUrl.host, ...deps.allowedHosts].map((host) => host.toLowerCase()))
+  const waiting: (() => void)[] = []
+  let inFlight = 0
+
+  function watch(request: IncomingMessage, response: ServerResponse, record: McpCall): void {
+    const { path } = record
+    const startedAt = clock.now().getTime()
+    inFlight += 1
+    response.on('close', () => {
+      inFlight -= 1
+      if (inFlight === 0) for (const resolve of waiting.splice(0)) resolve()
+      const line = {
+        method: request.method,
+        path: record.connectorId === '' ? loggablePath(path) : path,
+        status: response.headersSent ? response.statusCode : null,
+        durationMs: clock.now().getTime() - startedAt,
+        principalId: record.principalId,
+        requestId: record.requestId,
+      }
+      log.info(response.writableFinished ? line : { ...line, isCutShort: true }, 'request')
+    })
+    // A socket that breaks under a write is not news: `close` follows.
+    response.on('error', ignore)
+  }
+
+  function handle(request: IncomingMessage, response: ServerResponse): void {
+    const url = request.url ?? ''
+    const queryAt = url.indexOf('?')
+    const path = queryAt === -1 ? url : url.slice(0, queryAt)
+    const connectorId = mcpPath.exec(path)?.[1]
+    const record = { requestId: randomUUID(), principalId: null, connectorId: connectorId ?? '', path }
+    watch(request, response, record)
+    const refusal = refusalOf(request, url, hosts)
+    if (refusal !== null) refuse(response, record.requestId, refusal)
+    else if (connectorId !== undefined) mcpEndpoint.handle(request, response, record satisfies McpCall)
+    else {
+      records.set(request, record)
+      response.setHeader('x-request-id', record.requestId)
+      koaCallback(request, response)
+    }
+  }
+
+  return {
+    handle,
+    inFlight: () => inFlight,
+    idle: () => (inFlight === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
+  }
+}
+
+function ignore(): void {}
+
+/** Why a request is turned away at the door (PX-12, PX-14); null when it is not. */
+function refusalOf(request: IncomingMessage, url: string, hosts: ReadonlySet<string>): Refusal | null {
+  const { method, rawHeaders } = request
+  let host: string | null = null
+  let hasBody = false
+  let upgrade: string | null = null
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? ''
+    // Only names of these lengths are of interest here.
+    if (name.length !== 4 && name.length !== 7 && name.length !== 14 && name.length !== 17) continue
+    const value = rawHeaders[index + 1] ?? ''
+    switch (name.toLowerCase()) {
+      case 'host':
+        if (host !== null) return badRequest('The Host header stands twice.')
+        host = value
+        break
+      case 'upgrade':
+        upgrade = value
+        break
+      case 'content-length':
+        if (value !== '0') hasBody = true
+        break
+      case 'transfer-encoding':
+        hasBody = true
+        break
+    }
+  }
+  if (!url.startsWith('/')) return badRequest('The request target must be a path.')
+  if (host === null || !hosts.has(host.toLowerCase())) {
+    return { status: 421, code: 'host_not_allowed', detail: 'This server is not known by that host name.' }
+  }
+  if (method === 'TRACE' || method === 'CONNECT') {
+    return { status: 405, code: 'method_not_allowed', detail: 'This method is not supported.' }
+  }
+  // Clients that offer HTTP/2 with an ordinary request are content to be answered in HTTP/1.1 (RFC 9110 section 7.8).
+  if (upgrade !== null && upgrade.toLowerCase() !== 'h2c') return badRequest('This server does not switch protocols.')
+  if (hasBody && (method === 'GET' || method === 'HEAD')) return badRequest(`${method} requests have no body here.`)
+  return null
+}
+
+function badRequest(detail: string): Refusal {
+  return { status: 400, code: 'invalid_request', detail }
+}
+
+/** The connection ends with it: after such a request nobody can be sure where the next one begins. */
+function refuse(response: ServerResponse, requestId: string, { status, code, detail }: Refusal): void {
+  const problem = { type: 'about:blank', title: STATUS_CODES[status], status, detail, code, request_id: requestId }
+  const body = JSON.stringify(problem)
+  response.writeHead(status, {
+    'content-type': 'application/problem+json',
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    'x-request-id': requestId,
+    connection: 'close',
+  })
+  response.end(body)
+}
+
+const maxLoggedPath = 256
+/** Longer than any id: the secret in a connect link. */
+const secretSegment = /[\w%-]{40,}/g
+
+/** A path as it may be logged: bounded, and without the secret that a connect link is. */
+function loggablePath(path: string): string {
+  return path
+    .slice(0, 4 * maxLoggedPath)
+    .replace(secretSegment, '[redacted]')
+    .slice(0, maxLoggedPath)
+}

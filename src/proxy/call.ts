@@ -1,0 +1,38 @@
+import type { ServerResponse } from 'node:http'
+
+/**
+ * What is known of one request to an MCP endpoint before its headers are looked at. The front door makes one per
+ * request and reads `principalId` for the access log.
+ */
+export type McpCall = {
+  readonly connectorId: string
+  /** The request's path without the query: says whether the endpoint or its alias was called. */
+  readonly path: string
+  readonly requestId: string
+  /** Null until the caller is known. */
+  principalId: string | null
+}
+
+/** A call and where its answer goes. */
+export type Reply = {
+  readonly call: McpCall
+  readonly response: ServerResponse
+  /** Headers that every answer to this call bears, names and values in turn: the request's id, CORS. */
+  readonly headers: readonly string[]
+}
+
+/** Of all answers at the MCP endpoints: they are somebody's, and they are data. */
+export const commonHeaders = ['cache-control', 'no-store, no-transform', 'x-content-type-options', 'nosniff'] as const
+
+/** Writes a complete answer. Does nothing when the caller has gone or an answer has begun. */
+export function writeAnswer(
+  { response, headers }: Reply,
+  answer: { readonly status: number; readonly headers?: readonly string[]; readonly body?: Buffer | string },
+): void {
+  if (response.destroyed || response.headersSent) return
+  const { status, body = '' } = answer
+  // RFC 9110 section 8.6: no Content-Length with 204.
+  const length = status === 204 ? [] : ['content-length', String(Buffer.byteLength(body))]
+  response.writeHead(status, [...headers, ...commonHeaders, ...(answer.headers ?? []), ...length])
+  response.end(body)
+}

@@ -1,0 +1,109 @@
+import { STATUS_CODES } from 'node:http'
+import { AppError, type ErrorCode, isAppError } from '../kernel/app-error.ts'
+import { type Reply, writeAnswer } from './call.ts'
+
+type Face = { readonly status: number; readonly detail: string; readonly retryAfterSeconds?: number }
+
+const unreachable: Face = {
+  status: 504,
+  detail: 'The MCP server behind this connector cannot be reached. Try again later.',
+}
+
+/** How failures look to an MCP client. A code that is not here is ours to explain, not the caller's: 500. */
+const faces: Partial<Record<ErrorCode, Face>> = {
+  invalid_request: { status: 400, detail: 'This is not a request that an MCP endpoint understands.' },
+  payload_too_large: { status: 413, detail: 'The request body is too long.' },
+  method_not_allowed: { status: 405, detail: 'An MCP endpoint takes POST, GET and DELETE.' },
+  origin_not_allowed: {
+    status: 403,
+    detail: 'Pages of this origin may not call the MCP endpoint. The setting CORS_ORIGINS lists those that may.',
+  },
+  unauthenticated: { status: 401, detail: 'Send an API key or an access token: Authorization: Bearer ...' },
+  forbidden: { status: 403, detail: 'These credentials may not call this connector.' },
+  not_found: { status: 404, detail: 'There is no such connector.' },
+  connector_disabled: { status: 403, detail: 'This connector is switched off. Ask its owner or an administrator.' },
+  // A blocked address and one that does not answer look alike, or the endpoint would be a port scanner (SS-10).
+  egress_blocked: unreachable,
+  url_not_allowed: unreachable,
+  upstream_unreachable: unreachable,
+  upstream_timeout: { status: 504, detail: 'The MCP server behind this connector did not answer in time.' },
+  upstream_error: {
+    status: 502,
+    detail: 'The MCP server behind this connector broke off. Send the request again if it may be repeated.',
+  },
+  upstream_protocol_error: {
+    status: 502,
+    detail: 'The MCP server behind this connector sent an answer that is not valid HTTP or not MCP.',
+  },
+  refresh_in_progress: {
+    status: 503,
+    detail: 'The connection is being renewed. Send the request again.',
+    retryAfterSeconds: 1,
+  },
+  storage_unavailable: {
+    status: 503,
+    detail: 'Patchbay cannot reach its database. Send the request again.',
+    retryAfterSeconds: 2,
+  },
+}
+
+const internal: Face = { status: 500, detail: 'Something went wrong in Patchbay. The log has the details.' }
+
+/** The HTTP status of a failure. */
+export function statusOf(error: AppError): number {
+  return (faces[error.code] ?? internal).status
+}
+
+/**
+ * Answers a failure as problem+json (RFC 9457). It holds no `error` member and no JSON-RPC code: clients that find out
+ * which era a server speaks take those for the server's own word (MCP 2026-07-28, backward compatibility).
+ */
+export function writeFailure(reply: Reply, error: AppError, headers: readonly string[] = []): void {
+  const face = faces[error.code] ?? internal
+  const code = face === unreachable ? 'upstream_unreachable' : face === internal ? 'internal' : error.code
+  const problem = {
+    type: 'about:blank',
+    title: STATUS_CODES[face.status],
+    status: face.status,
+    detail: face === internal ? face.detail : (error.publicDetail ?? face.detail),
+    code,
+    request_id: reply.call.requestId,
+  }
+  const retry = face.retryAfterSeconds === undefined ? [] : ['retry-after', String(face.retryAfterSeconds)]
+  writeAnswer(reply, {
+    status: face.status,
+    headers: ['content-type', 'application/problem+json', ...retry, ...headers],
+    body: JSON.stringify(problem),
+  })
+}
+
+/** undici's and the system's codes for what befalls a request before its answer. */
+const failureCodes: Readonly<Record<string, ErrorCode>> = {
+  ETIMEDOUT: 'upstream_timeout',
+  UND_ERR_CONNECT_TIMEOUT: 'upstream_timeout',
+  UND_ERR_HEADERS_TIMEOUT: 'upstream_timeout',
+  UND_ERR_BODY_TIMEOUT: 'upstream_timeout',
+  UND_ERR_HEADERS_OVERFLOW: 'upstream_protocol_error',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'upstream_protocol_error',
+  UND_ERR_SOCKET: 'upstream_error',
+  ECONNRESET: 'upstream_error',
+  EPIPE: 'upstream_error',
+  // A header or path that undici refuses to write, and errors without a code, are mistakes of ours.
+  UND_ERR_INVALID_ARG: 'internal',
+  none: 'internal',
+}
+
+/** Makes an `AppError` of whatever ended a request to the upstream before its answer was complete. */
+export function toUpstreamFailure(error: unknown): AppError {
+  if (isAppError(error)) return error
+  const reason = systemCodeOf(error)
+  const code = reason.startsWith('HPE_') ? 'upstream_protocol_error' : (failureCodes[reason] ?? 'upstream_unreachable')
+  return new AppError(code, 'the call to the upstream failed', { meta: { reason }, cause: error })
+}
+
+/** Connecting to several addresses fails with one error for each; the first speaks for all. */
+function systemCodeOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return systemCodeOf(error.errors[0])
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof code === 'string' ? code : 'none'
+}

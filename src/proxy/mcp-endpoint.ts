@@ -1,0 +1,189 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { UpstreamTarget } from '../connections/resolve-upstream.ts'
+import { AppError, isAppError } from '../kernel/app-error.ts'
+import type { Principal } from '../kernel/principal.ts'
+import type { Logger } from '../log/logger.ts'
+import type { McpCall, Reply } from './call.ts'
+import { challengeHeaders } from './challenge.ts'
+import { writeConnectPrompt } from './connect-prompt.ts'
+import { createOriginPolicy } from './cors.ts'
+import { statusOf, writeFailure } from './failures.ts'
+import { createHeartbeat } from './heartbeat.ts'
+import { canOpenLinks, readMessages } from './json-rpc.ts'
+import { defaultProxyLimits, type ProxyLimits } from './limits.ts'
+import type { AuthenticateCaller, RecoverUnauthorized, ResolveUpstream } from './ports.ts'
+import { type RelayOutcome, startRelay } from './relay.ts'
+import { readRequestBody } from './request-body.ts'
+import { type RequestHead, readRequestHead } from './request-headers.ts'
+import { type ClientFeatures, createSessionBinding, featuresOf, type SessionKeys } from './session-binding.ts'
+import type { UpstreamDispatcher } from './upstream-dispatcher.ts'
+import { toUpstreamRequest } from './upstream-request.ts'
+
+export type McpEndpointDeps = {
+  readonly authenticate: AuthenticateCaller
+  readonly resolveUpstream: ResolveUpstream
+  readonly recoverUnauthorized: RecoverUnauthorized
+  /** undici's `Dispatcher` is one; in the product the guarded one. */
+  readonly dispatcher: UpstreamDispatcher
+  readonly sessionKeys: SessionKeys
+  readonly publicUrl: URL
+  /** Browser origins that may call, besides our own. */
+  readonly allowedOrigins: readonly string[]
+  readonly log: Logger
+  readonly limits?: Partial<ProxyLimits>
+}
+
+export type McpEndpoint = {
+  /** Answers one request. Never throws. */
+  handle(request: IncomingMessage, response: ServerResponse, call: McpCall): void
+  /** For the shutdown: each open event stream ends at its next event boundary. New ones end as soon. */
+  retireStreams(): void
+  /** Stops the timer. */
+  stop(): void
+}
+
+type Incoming = {
+  readonly request: IncomingMessage
+  readonly method: string
+  readonly head: RequestHead
+  readonly reply: Reply
+}
+
+const methods = new Set(['POST', 'GET', 'DELETE', 'OPTIONS'])
+const allow = ['allow', 'POST, GET, DELETE, OPTIONS'] as const
+const noBody = Buffer.alloc(0)
+
+/**
+ * The MCP endpoint: `/connectors/<id>/mcp`, for both eras of MCP. A plain Node handler, since Koa's chain costs 15 % of
+ * what a call may cost.
+ *
+ * The order of checks: method, origin, headers, who calls, where to, body, session. Then the call is relayed; a refused
+ * credential is renewed once and the call repeated once.
+ */
+export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
+  const { authenticate, resolveUpstream, recoverUnauthorized, dispatcher, publicUrl, log } = deps
+  const limits: ProxyLimits = { ...defaultProxyLimits, ...deps.limits }
+  const heartbeat = createHeartbeat(limits)
+  const origins = createOriginPolicy(publicUrl, deps.allowedOrigins)
+  const sessions = createSessionBinding(deps.sessionKeys)
+  const relayDeps = { dispatcher, heartbeat, limits }
+
+  async function answer(request: IncomingMessage, response: ServerResponse, call: McpCall): Promise<void> {
+    const head = readRequestHead(request.rawHeaders)
+    const cors = head.origin === null ? null : origins.headersFor(head.origin)
+    const reply = { call, response, headers: ['x-request-id', call.requestId, ...(cors ?? [])] }
+    try {
+      const method = request.method ?? ''
+      if (!methods.has(method)) throw new AppError('method_not_allowed', 'method not allowed')
+      if (head.origin !== null && cors === null) throw new AppError('origin_not_allowed', 'origin not allowed')
+      if (method === 'OPTIONS') origins.answerOptions(reply, request.headers['access-control-request-headers'])
+      else await serve({ request, method, head, reply })
+    } catch (error) {
+      refuse(reply, head, error)
+    }
+  }
+
+  async function serve(incoming: Incoming): Promise<void> {
+    const { request, method, head, reply } = incoming
+    if (head.duplicate !== null) {
+      throw new AppError('invalid_request', 'duplicate header', {
+        publicDetail: `The header ${head.duplicate} stands twice.`,
+      })
+    }
+    const principal = await authenticate(request)
+    reply.call.principalId = principal.id
+    const resolving = resolveUpstream(principal, reply.call.connectorId)
+    const [first, body] =
+      method === 'GET'
+        ? [await resolving, noBody]
+        : await Promise.all([resolving, readRequestBody(request, limits.maxRequestBytes)])
+
+    let resolution = first
+    for (const attempt of [1, 2] as const) {
+      if (resolution.kind === 'needs_connection' || reply.response.destroyed) break
+      const { target } = resolution
+      const outcome = await relayOnce(incoming, principal, target, body)
+      if (outcome.kind === 'failed') throw outcome.error
+      if (outcome.kind !== 'unauthorized') return
+      const { status, wwwAuthenticate } = outcome
+      resolution = await recoverUnauthorized(principal, target, { status, wwwAuthenticate, attempt })
+      if (resolution.kind === 'usable') checkReplay(target, resolution.target, attempt, body)
+    }
+    if (resolution.kind === 'needs_connection') writeConnectPrompt(reply, resolution, { method, head, body })
+  }
+
+  /** @throws AppError when the call must not be, or need not be, sent once more (REL-12: never a loop) */
+  function checkReplay(before: UpstreamTarget, after: UpstreamTarget, attempt: 1 | 2, body: Buffer): void {
+    const isSame = before.connectionId === after.connectionId && before.tokenVersion === after.tokenVersion
+    if (isSame || attempt === 2) {
+      throw new AppError('upstream_error', 'the upstream refused a credential that should be good', {
+        publicDetail: 'The MCP server behind this connector refuses the credential that it gave us.',
+        meta: { attempt, isSame },
+      })
+    }
+    if (body.length > limits.maxReplayBytes) {
+      throw new AppError('refresh_in_progress', 'body too long to be sent again after the refresh', {
+        publicDetail: 'The connection has just been renewed. Send the request again.',
+      })
+    }
+  }
+
+  async function relayOnce(
+    { method, head, reply }: Incoming,
+    principal: Principal,
+    target: UpstreamTarget,
+    body: Buffer,
+  ): Promise<RelayOutcome> {
+    const owner = { principal, connectionId: target.connectionId }
+    const sessionId = head.sessionId === null ? null : sessions.open(owner, head.sessionId)
+    if (head.sessionId !== null && sessionId === null) throw unknownSession()
+    const bindSession = (upstreamId: string) =>
+      upstreamId === sessionId
+        ? head.sessionId
+        : sessions.bind(
+            owner,
+            upstreamId,
+            head.sessionId === null ? featuresOfClient(body) : featuresOf(head.sessionId),
+          )
+    const upstreamRequest = toUpstreamRequest(target, { method, forwarded: head.forwarded, sessionId, body }, limits)
+    const relaying = startRelay(relayDeps, { reply, request: upstreamRequest, bindSession })
+    const { response } = reply
+    response.once('close', () => relaying.callerGone())
+    return relaying.outcome
+  }
+
+  function refuse(reply: Reply, head: RequestHead, error: unknown): void {
+    const failure = isAppError(error) ? error : new AppError('internal', 'unexpected error', { cause: error })
+    const status = statusOf(failure)
+    if (status >= 500) {
+      const { requestId, connectorId } = reply.call
+      log[status === 500 ? 'error' : 'warn'](
+        { requestId, connectorId, code: failure.code, err: failure },
+        'call failed',
+      )
+    }
+    const extra =
+      failure.code === 'method_not_allowed'
+        ? allow
+        : challengeHeaders(publicUrl, reply.call.path, failure, head.authorization)
+    writeFailure(reply, failure, extra)
+  }
+
+  return {
+    handle: (request, response, call) => void answer(request, response, call),
+    retireStreams: heartbeat.retireAll,
+    stop: heartbeat.stop,
+  }
+}
+
+/** A dead session and one of somebody else's look alike; MCP clients begin a new one on 404. */
+function unknownSession(): AppError {
+  return new AppError('not_found', 'session id not bound to this caller and connection', {
+    publicDetail: 'There is no such session here. Begin a new one with initialize.',
+  })
+}
+
+/** Read only where an upstream opens a session, that is on the answer to `initialize`. */
+function featuresOfClient(body: Buffer): ClientFeatures {
+  return readMessages(body)?.messages.some(canOpenLinks) === true ? 'e' : '-'
+}

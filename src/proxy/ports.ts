@@ -1,0 +1,42 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Resolution, UpstreamTarget } from '../connections/resolve-upstream.ts'
+import type { Principal } from '../kernel/principal.ts'
+
+/**
+ * Tells who calls, from the request's credentials.
+ *
+ * @throws AppError `unauthenticated`, `invalid_request`
+ */
+export type AuthenticateCaller = (request: {
+  readonly headers: IncomingHttpHeaders
+  readonly rawHeaders: string[]
+}) => Promise<Principal>
+
+/**
+ * Finds the connection that serves this caller at this connector.
+ *
+ * @throws AppError `not_found`, `forbidden`, `connector_disabled`
+ */
+export type ResolveUpstream = (principal: Principal, connectorId: string) => Promise<Resolution>
+
+/** What the upstream said when it refused the credential of a target. */
+export type UnauthorizedAnswer = {
+  readonly status: 401 | 403
+  /** The challenge as the upstream sent it: attacker input, at most 16 KB. */
+  readonly wwwAuthenticate: string | null
+  /** 1: the call itself. 2: its one replay with a renewed credential, so another refresh would not help. */
+  readonly attempt: 1 | 2
+}
+
+/**
+ * Told of a 401, or of a 403 `insufficient_scope`. Refreshes through the one refresh path, or records that the connection
+ * needs a person. `usable` with another token or connection than before means: worth one more try.
+ */
+export type RecoverUnauthorized = (
+  principal: Principal,
+  target: UpstreamTarget,
+  answer: UnauthorizedAnswer,
+) => Promise<Resolution>
+
+/** There is no grant to call the upstream with. */
+export type NeedsConnection = Extract<Resolution, { kind: 'needs_connection' }>

@@ -1,0 +1,287 @@
+import type { ServerResponse } from 'node:http'
+import { AppError } from '../kernel/app-error.ts'
+import { type AnswerPlan, planAnswer } from './answer-plan.ts'
+import { commonHeaders, type Reply, writeAnswer } from './call.ts'
+import { toUpstreamFailure } from './failures.ts'
+import type { Beating, Heartbeat } from './heartbeat.ts'
+import type { ProxyLimits } from './limits.ts'
+import { type AnswerHead, readAnswerHead } from './response-headers.ts'
+import { advanceSseState, isAtEventBoundary, sseState } from './sse-boundary.ts'
+import type { UpstreamDispatcher, UpstreamHandler, UpstreamRequest } from './upstream-dispatcher.ts'
+
+/** What came of one attempt. With `answered` the caller has, or is getting, an answer. */
+export type RelayOutcome =
+  | { readonly kind: 'answered' | 'caller_gone' }
+  | { readonly kind: 'unauthorized'; readonly status: 401 | 403; readonly wwwAuthenticate: string | null }
+  | { readonly kind: 'failed'; readonly error: AppError }
+
+export type RelayDeps = {
+  readonly dispatcher: UpstreamDispatcher
+  readonly heartbeat: Heartbeat
+  readonly limits: ProxyLimits
+}
+
+export type Attempt = {
+  readonly reply: Reply
+  readonly request: UpstreamRequest
+  /** The session id by which the caller knows the upstream's; null when the upstream's cannot be one. */
+  readonly bindSession: (upstreamId: string) => string | null
+}
+
+/** A call under way. `outcome` settles as soon as it is decided, which for a stream is at its beginning. */
+export type Relaying = { readonly outcome: Promise<RelayOutcome>; callerGone(): void }
+
+/** Sends one request upstream and passes the answer on, with backpressure and aborts in both directions. */
+export function startRelay(deps: RelayDeps, attempt: Attempt): Relaying {
+  const relay = new Relay(deps, attempt)
+  deps.heartbeat.add(relay)
+  try {
+    deps.dispatcher.dispatch(attempt.request, relay)
+  } catch (error) {
+    relay.onError(error)
+  }
+  return relay
+}
+
+const answered: RelayOutcome = { kind: 'answered' }
+const callerGone: RelayOutcome = { kind: 'caller_gone' }
+const keepAliveComment = Buffer.from(': keepalive\n\n')
+/** A server that keeps on saying "wait" (1xx) restarts undici's timer with each. */
+const maxInformational = 16
+
+type Phase = 'waiting' | 'holding' | 'streaming' | 'done'
+
+// A class, since one of these is made per call: methods on a prototype cost nothing per instance.
+class Relay implements UpstreamHandler, Beating, Relaying {
+  readonly outcome: Promise<RelayOutcome>
+  slot = -1
+  readonly #deps: RelayDeps
+  readonly #attempt: Attempt
+  readonly #response: ServerResponse
+  #settle: (outcome: RelayOutcome) => void = () => {}
+  #phase: Phase = 'waiting'
+  #abort: (() => void) | null = null
+  #resume: (() => void) | null = null
+  #informational = 0
+
+  #status = 0
+  #head: AnswerHead | null = null
+  #plan: AnswerPlan | null = null
+  #held: Buffer[] = []
+  #heldBytes = 0
+
+  #sse: number = sseState.atBoundary
+  #hasBody = false
+  #isPaused = false
+  #isRetired = false
+  /** Beats since the upstream sent something, since the caller was sent something, and in all. */
+  #silent = 0
+  #quiet = 0
+  #age = 0
+
+  constructor(deps: RelayDeps, attempt: Attempt) {
+    this.#deps = deps
+    this.#attempt = attempt
+    this.#response = attempt.reply.response
+    this.outcome = new Promise((resolve) => {
+      this.#settle = resolve
+    })
+  }
+
+  onConnect(abort: () => void): void {
+    this.#abort = abort
+    if (this.#phase === 'done') abort()
+  }
+
+  onHeaders(status: number, raw: Buffer[], resume: () => void): boolean {
+    if (this.#phase === 'done') return true
+    if (status < 200) {
+      this.#informational += 1
+      if (this.#informational > maxInformational) this.#fail(protocolError('too many 1xx answers'))
+      return true
+    }
+    const head = readAnswerHead(raw)
+    const plan = planAnswer(status, head, this.#attempt.request.method, this.#deps.limits)
+    this.#resume = resume
+    this.#status = status
+    this.#head = head
+    this.#plan = plan
+    this.#silent = 0
+    switch (plan.kind) {
+      case 'unauthorized':
+        this.#finish({ kind: 'unauthorized', status: plan.status, wwwAuthenticate: head.wwwAuthenticate })
+        this.#abort?.()
+        break
+      case 'refuse':
+        this.#fail(protocolError(plan.reason))
+        break
+      case 'hold':
+      case 'discard':
+        this.#phase = 'holding'
+        break
+      default:
+        this.#beginStream(head, plan.kind === 'events')
+    }
+    return true
+  }
+
+  onData(chunk: Buffer): boolean {
+    this.#silent = 0
+    if (this.#phase === 'holding') this.#hold(chunk)
+    else if (this.#phase === 'streaming') return this.#pass(chunk)
+    return true
+  }
+
+  onComplete(): void {
+    if (this.#phase === 'holding') this.#answerHeld(this.#held)
+    else if (this.#phase === 'streaming') {
+      this.#finish(answered)
+      this.#response.end()
+    }
+  }
+
+  onError(error: unknown): void {
+    if (this.#phase !== 'done') this.#fail(toUpstreamFailure(error))
+  }
+
+  /** The caller hung up: the upstream must hear of it, since for it that means "cancel" (MCP 2026-07-28, PX-11). */
+  callerGone(): void {
+    if (this.#phase === 'done') return
+    this.#finish(callerGone)
+    this.#abort?.()
+  }
+
+  beat(): void {
+    const { beats } = this.#deps.heartbeat
+    this.#silent += 1
+    this.#quiet += 1
+    this.#age += 1
+    if (this.#phase === 'waiting') {
+      if (this.#silent > beats.answer) this.#fail(new AppError('upstream_timeout', 'no answer in time'))
+    } else if (this.#plan?.kind === 'events' || this.#isPaused) {
+      if (this.#silent > beats.idle || this.#age > beats.life + beats.stall) this.#endStream()
+      else if (this.#age > beats.life) this.retire()
+      else if (this.#quiet >= beats.keepAlive) this.#keepAlive()
+    } else if (this.#silent > beats.stall) this.#fail(new AppError('upstream_timeout', 'the answer came to a halt'))
+  }
+
+  /** An event stream ends at its next event boundary; anything else is short enough to be waited for. */
+  retire(): void {
+    this.#isRetired = true
+    if (this.#phase === 'streaming' && this.#canBeCut()) this.#endStream()
+  }
+
+  #beginStream(head: AnswerHead, isEvents: boolean): void {
+    const headers = this.#headersFor(head, true)
+    if (headers === null) return
+    headers.push(...this.#attempt.reply.headers, ...commonHeaders, 'x-accel-buffering', 'no')
+    // Comments change the length of an event stream.
+    if (!isEvents && head.contentLength !== null) headers.push('content-length', String(head.contentLength))
+    this.#phase = 'streaming'
+    this.#response.writeHead(this.#status, headers)
+    this.#settle(answered)
+    // Headers go with the first bytes if those are here already, else at once (REL-23).
+    if (isEvents) process.nextTick(flushHead, this)
+    if (this.#isRetired) this.retire()
+  }
+
+  flushHead(): void {
+    if (this.#phase === 'streaming' && !this.#hasBody) this.#response.flushHeaders()
+  }
+
+  #pass(chunk: Buffer): boolean {
+    this.#quiet = 0
+    this.#hasBody = true
+    if (this.#plan?.kind === 'events') this.#sse = advanceSseState(this.#sse, chunk)
+    const hasRoom = this.#response.write(chunk)
+    if (this.#isRetired && this.#canBeCut()) {
+      this.#endStream()
+      return true
+    }
+    if (hasRoom) return true
+    this.#isPaused = true
+    this.#response.once('drain', () => {
+      this.#isPaused = false
+      this.#silent = 0
+      this.#resume?.()
+    })
+    return false
+  }
+
+  #hold(chunk: Buffer): void {
+    const plan = this.#plan
+    this.#heldBytes += chunk.length
+    if (plan?.kind === 'hold' && this.#heldBytes <= plan.maxBytes) this.#held.push(chunk)
+    else if (plan?.kind === 'hold' && plan.whenLonger === 'refuse') this.#fail(protocolError('unexpected body'))
+    else if (this.#heldBytes > this.#deps.limits.maxHeldBytes) {
+      this.#answerHeld([])
+      this.#abort?.()
+    }
+  }
+
+  #answerHeld(parts: readonly Buffer[]): void {
+    if (this.#head === null) return
+    const headers = this.#headersFor(this.#head, this.#plan?.kind === 'hold')
+    if (headers === null) return
+    const body = parts.length === 1 ? parts[0] : Buffer.concat(parts)
+    this.#finish(answered)
+    writeAnswer(this.#attempt.reply, { status: this.#status, headers, body: body ?? '' })
+  }
+
+  /** What of the upstream's head the caller gets, names and values in turn; null when it was refused instead. */
+  #headersFor(head: AnswerHead, hasBody: boolean): string[] | null {
+    const headers = head.passed
+    if (hasBody && head.contentType !== null) headers.push('content-type', head.contentType)
+    if (head.sessionId !== null) {
+      const bound = this.#attempt.bindSession(head.sessionId)
+      if (bound === null) {
+        this.#fail(protocolError('bad header: mcp-session-id'))
+        return null
+      }
+      headers.push('mcp-session-id', bound)
+    }
+    return headers
+  }
+
+  #keepAlive(): void {
+    if (!this.#canBeCut() || this.#isPaused) return
+    this.#quiet = 0
+    this.#hasBody = true
+    this.#response.write(keepAliveComment)
+  }
+
+  #canBeCut(): boolean {
+    return this.#plan?.kind === 'events' && isAtEventBoundary(this.#sse)
+  }
+
+  /** Our own end of a stream: clean between two events, else visibly broken. */
+  #endStream(): void {
+    const isClean = this.#canBeCut()
+    this.#finish(answered)
+    if (isClean) this.#response.end()
+    else this.#response.destroy()
+    this.#abort?.()
+  }
+
+  /** Before anything was sent the caller gets an error, after that a broken connection: never a clean end (PX-09). */
+  #fail(error: AppError): void {
+    const hasBegun = this.#phase === 'streaming'
+    this.#finish({ kind: 'failed', error })
+    if (hasBegun) this.#response.destroy()
+    this.#abort?.()
+  }
+
+  #finish(outcome: RelayOutcome): void {
+    this.#phase = 'done'
+    this.#deps.heartbeat.remove(this)
+    this.#settle(outcome)
+  }
+}
+
+function protocolError(reason: string): AppError {
+  return new AppError('upstream_protocol_error', 'the answer of the upstream was refused', { meta: { reason } })
+}
+
+function flushHead(relay: Relay): void {
+  relay.flushHead()
+}

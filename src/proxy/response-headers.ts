@@ -1,0 +1,126 @@
+/** What the head of an upstream's answer says, as far as it matters here. Every value is attacker input. */
+export type AnswerHead = {
+  readonly contentType: string | null
+  /** Null without, or with chunked encoding. */
+  readonly contentLength: number | null
+  readonly sessionId: string | null
+  readonly wwwAuthenticate: string | null
+  /** True when the body is compressed or otherwise coded, though we asked for it as it is. */
+  readonly isEncoded: boolean
+  /** Names and values in turn of what may go on as it came: PX-03 without what is decided elsewhere. */
+  readonly passed: string[]
+  /** The first header that must not stand twice and does, or whose value is not one. */
+  readonly flaw: string | null
+}
+
+const visible = /^[\x20-\x7e]+$/
+const token = /^[!#$%&'*+.^_`|~\w-]{1,64}$/
+const tokenList = /^[\w-]{1,32}(?:, ?[\w-]{1,32}){0,15}$/
+const httpDate = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/
+const digits = /^\d{1,15}$/
+
+/**
+ * Reads the headers of an answer by an allow-list (PX-03); what is not named here does not exist for the caller.
+ *
+ * Only names whose length is that of a name we know are decoded at all. Values are checked again before they are
+ * written: undici lets bytes through that Node's writer would refuse.
+ *
+ * @param raw names and values in turn, as undici's raw handler gets them
+ */
+export function readAnswerHead(raw: readonly Buffer[]): AnswerHead {
+  let contentType: string | null = null
+  let contentLength: number | null = null
+  let sessionId: string | null = null
+  let wwwAuthenticate: string | null = null
+  let isEncoded = false
+  let isChunked = false
+  let flaw: string | null = null
+  const passed: string[] = []
+
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const rawName = raw[index]
+    if (rawName === undefined || !isKnownLength(rawName.length)) continue
+    const name = rawName.toString('latin1').toLowerCase()
+    const value = raw[index + 1]?.toString('latin1') ?? ''
+    switch (name) {
+      case 'content-type':
+        if (contentType !== null || !visible.test(value)) flaw ??= name
+        else contentType = value
+        break
+      case 'content-length':
+        if (contentLength !== null || !digits.test(value)) flaw ??= name
+        else contentLength = Number(value)
+        break
+      case 'mcp-session-id':
+        if (sessionId !== null) flaw ??= name
+        else sessionId = value
+        break
+      case 'mcp-protocol-version':
+        if (token.test(value)) passed.push(name, value)
+        break
+      case 'retry-after':
+        if (digits.test(value) || httpDate.test(value)) passed.push(name, value)
+        break
+      case 'allow':
+        if (tokenList.test(value)) passed.push(name, value)
+        break
+      case 'www-authenticate':
+        wwwAuthenticate = wwwAuthenticate === null ? value : `${wwwAuthenticate}, ${value}`
+        break
+      case 'content-encoding':
+        if (value.toLowerCase() !== 'identity') isEncoded = true
+        break
+      case 'transfer-encoding':
+        isChunked = true
+        // "gzip, chunked": undici takes off the chunks and leaves the rest.
+        if (value.toLowerCase() !== 'chunked') isEncoded = true
+        break
+    }
+  }
+  if (isChunked && contentLength !== null) flaw ??= 'transfer-encoding'
+  return { contentType, contentLength, sessionId, wwwAuthenticate, isEncoded, passed, flaw }
+}
+
+/** Lengths of: allow, retry-after, content-type, content-length and mcp-session-id, www-authenticate and
+ * content-encoding, transfer-encoding, mcp-protocol-version. */
+function isKnownLength(length: number): boolean {
+  switch (length) {
+    case 5:
+    case 11:
+    case 12:
+    case 14:
+    case 16:
+    case 17:
+    case 20:
+      return true
+    default:
+      return false
+  }
+}
+
+export type BodyKind = 'none' | 'json' | 'events' | 'text' | 'foreign'
+
+/** The sort of body that a content type announces; parameters do not matter. */
+export function bodyKindOf(contentType: string | null): BodyKind {
+  if (contentType === null) return 'none'
+  if (contentType === 'application/json') return 'json'
+  if (contentType === 'text/event-stream') return 'events'
+  const end = contentType.indexOf(';')
+  switch ((end === -1 ? contentType : contentType.slice(0, end)).trim().toLowerCase()) {
+    case 'application/json':
+      return 'json'
+    case 'text/event-stream':
+      return 'events'
+    case 'text/plain':
+      return 'text'
+    default:
+      return 'foreign'
+  }
+}
+
+const insufficientScope = /(?:^|[\s,])error\s*=\s*"?insufficient_scope"?(?:[\s,]|$)/i
+
+/** True for a challenge that asks for more scopes (RFC 6750 section 3.1). Linear in its length. */
+export function asksForScope(wwwAuthenticate: string | null): boolean {
+  return wwwAuthenticate !== null && insufficientScope.test(wwwAuthenticate)
+}
