@@ -4,6 +4,7 @@ import type { App } from './app.ts'
 import type { Settings } from './config/settings.ts'
 import type { Timings } from './config/timings.ts'
 import { serverOptions } from './http/front-door.ts'
+import { PortError } from './port-error.ts'
 
 export type HttpServer = {
   /** The port that is listened on. */
@@ -13,16 +14,6 @@ export type HttpServer = {
    * finished, event streams end at an event boundary.
    */
   close(): Promise<void>
-}
-
-/** A port that cannot be had, in words for the operator. */
-export class PortError extends Error {
-  constructor(setting: string, port: number, cause: unknown) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : 'unknown'
-    const why = code === 'EADDRINUSE' ? 'is taken by another program' : `cannot be used (${String(code)})`
-    super(`Port ${port} ${why}. Free it, or choose another one with the setting ${setting}, for example: ${setting}=${port + 10} npm start`)
-    this.name = 'PortError'
-  }
 }
 
 /**

@@ -1,0 +1,118 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { App } from '../app.ts'
+import { isId } from '../kernel/id.ts'
+import { type PrincipalKind, principalKinds, type Role, roles, type Scope, scopes } from '../kernel/principal.ts'
+import { addMs, systemClock } from '../kernel/clock.ts'
+
+type CreateOptions = {
+  label: string
+  tenant: string
+  kind: PrincipalKind
+  subject?: string
+  role: Role
+  scopes?: Scope[]
+  expiresInDays?: number
+  json?: boolean
+}
+type TenantOptions = { tenant: string; json?: boolean }
+
+/** `patchbay api-keys create|list|revoke` */
+export function addApiKeyCommands(program: Command): void {
+  const keys = program.command('api-keys').description('make, list and revoke API keys')
+  const tenant = () => new Option('--tenant <slug>', 'the tenant').default('default')
+  const json = () => new Option('--json', 'print JSON')
+
+  keys
+    .command('create')
+    .description('make a key; it is printed once')
+    .requiredOption('--label <text>', 'what the key is for; people who connect see it')
+    .addOption(tenant())
+    .addOption(new Option('--role <role>', 'admins manage what the tenant shares').choices(roles).default('member'))
+    .addOption(new Option('--kind <kind>', 'whom the key speaks for').choices(principalKinds).default('user'))
+    .option('--subject <name>', 'names the person, agent or service (default: the label)')
+    .option('--scopes <list>', `comma-separated: ${scopes.join(', ')} (default: all of the role)`, readScopes)
+    .option('--expires-in-days <n>', 'days until the key stops working (default: never)', readDays)
+    .addOption(json())
+    .action((options: CreateOptions) => withApp((app) => create(app, options)))
+
+  keys
+    .command('list')
+    .description('list the keys of a tenant, newest first')
+    .addOption(tenant())
+    .addOption(json())
+    .action((options: TenantOptions) => withApp((app) => list(app, options)))
+
+  keys
+    .command('revoke <id>')
+    .description('revoke a key, at once and for good')
+    .addOption(tenant())
+    .action((id: string, options: TenantOptions) => withApp((app) => revoke(app, id, options)))
+}
+
+/** The application is loaded only when a command needs it: help and mistakes answer at once. */
+async function withApp(use: (app: App) => Promise<void>): Promise<void> {
+  const { withApp: open } = await import('./open-app.ts')
+  await open(use)
+}
+
+async function create(app: App, options: CreateOptions): Promise<void> {
+  const { key, apiKey } = await app.issueApiKey({
+    tenantId: await tenantId(app, options.tenant),
+    label: options.label,
+    kind: options.kind,
+    subject: options.subject ?? options.label,
+    role: options.role,
+    ...(options.scopes === undefined ? {} : { scopes: options.scopes }),
+    ...(options.expiresInDays === undefined ? {} : { expiresAt: daysFromNow(options.expiresInDays) }),
+  })
+  if (options.json === true) {
+    console.log(JSON.stringify({ id: apiKey.id, key: key.reveal() }))
+    return
+  }
+  console.log(key.reveal())
+  console.error(`Key ${apiKey.id} for ${apiKey.kind} "${apiKey.subject}", role ${apiKey.role}. It is not shown again.`)
+}
+
+async function list(app: App, options: TenantOptions): Promise<void> {
+  const keys = await app.access.listApiKeys(await tenantId(app, options.tenant))
+  if (options.json === true) {
+    console.log(JSON.stringify(keys))
+    return
+  }
+  if (keys.length === 0) console.log('No keys. Make one with: patchbay api-keys create --label <text>')
+  for (const key of keys) {
+    const state = key.revokedAt !== null ? 'revoked' : key.expiresAt === null ? 'active' : `until ${key.expiresAt.toISOString()}`
+    console.log([key.id, `${key.hint}...`, key.role, `${key.kind}:${key.subject}`, state, key.label].join('  '))
+  }
+}
+
+async function revoke(app: App, id: string, options: TenantOptions): Promise<void> {
+  if (!isId(id)) throw new Error('That is not the id of a key. "patchbay api-keys list" shows the ids.')
+  const isFound = await app.access.revokeApiKey(await tenantId(app, options.tenant), id, systemClock.now())
+  if (!isFound) throw new Error(`There is no key ${id} in tenant ${options.tenant}.`)
+  console.log(`Key ${id} is revoked.`)
+}
+
+async function tenantId(app: App, slug: string): Promise<string> {
+  const tenant = await app.access.findTenant(slug)
+  if (tenant === null) throw new Error(`There is no tenant "${slug}".`)
+  return tenant.id
+}
+
+function readScopes(text: string): Scope[] {
+  return text.split(',').map((item) => {
+    const scope = scopes.find((known) => known === item.trim())
+    if (scope === undefined) throw new InvalidArgumentError(`"${item}" is not one of ${scopes.join(', ')}.`)
+    return scope
+  })
+}
+
+function readDays(text: string): number {
+  const days = Number(text)
+  if (!Number.isInteger(days) || days < 1 || days > 3650) throw new InvalidArgumentError('Give whole days, 1 to 3650.')
+  return days
+}
+
+function daysFromNow(days: number): Date {
+  return addMs(systemClock.now(), days * 86_400_000)
+}

@@ -1,0 +1,23 @@
+#!/usr/bin/env node
+import { Command } from 'commander'
+import { productVersion } from '../config/product-version.ts'
+import { describeStartFailure } from '../run-process.ts'
+import { addApiKeyCommands } from './api-keys.ts'
+import { addMigrateCommand } from './migrate.ts'
+import { addStartCommand } from './start.ts'
+
+const program = new Command('patchbay')
+  .description('Connects remote MCP servers, keeps their tokens fresh, and offers each at one stable URL.')
+  .version(productVersion())
+  .showHelpAfterError()
+
+addStartCommand(program)
+addApiKeyCommands(program)
+addMigrateCommand(program)
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  console.error(describeStartFailure(error))
+  process.exitCode = 1
+}
