@@ -1,0 +1,13 @@
+import type { Secret } from '../kernel/secret.ts'
+
+export const tokenEndpointAuthMethods = ['none', 'client_secret_basic', 'client_secret_post'] as const
+/** How a client proves itself at the token endpoint (RFC 7591 section 2). */
+export type TokenEndpointAuthMethod = (typeof tokenEndpointAuthMethods)[number]
+
+/** An OAuth client of ours at somebody's authorization server. */
+export type Client = {
+  readonly clientId: string
+  /** Absent for a public client. */
+  readonly clientSecret?: Secret
+  readonly tokenEndpointAuthMethod: TokenEndpointAuthMethod
+}
