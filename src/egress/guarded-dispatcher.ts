@@ -8,7 +8,7 @@ export type GuardedDispatcherOptions = {
   readonly lookup?: LookupAddresses
   /** Origins that are kept at a time (default 256). The one unused longest goes first, with its sockets. */
   readonly maxOrigins?: number
-  /** Sockets per origin (default 64). */
+  /** Sockets per origin (default 1024; each open stream holds one). */
   readonly connectionsPerOrigin?: number
   /** From the look-up to the end of the TLS handshake (default 5000). */
   readonly connectTimeoutMs?: number
@@ -102,7 +102,7 @@ class GuardedDispatcher extends Dispatcher {
 
 function createPool(origin: URL, options: GuardedDispatcherOptions): Pool {
   return new Pool(origin.origin, {
-    connections: options.connectionsPerOrigin ?? 64,
+    connections: options.connectionsPerOrigin ?? 1024,
     pipelining: 1,
     allowH2: false,
     maxHeaderSize: maxHeaderBytes,

@@ -73,7 +73,8 @@ export function createProbe({ fetch, totalMs = defaultTotalMs }: Options) {
       try {
         await mcp.listTools()
       } catch (error) {
-        if (observed.unauthorized !== undefined || observed.failure !== undefined || (observed.status ?? 0) >= 400) throw error
+        if (observed.unauthorized !== undefined || observed.failure !== undefined || (observed.status ?? 0) >= 400)
+          throw error
       }
       return 'done'
     }
@@ -133,7 +134,8 @@ function outcomeOf({ unauthorized, status, failure }: Observed): ProbeOutcome {
 
 function failureOutcome(failure: unknown): ProbeOutcome {
   const code = failure instanceof AppError ? failure.code : undefined
-  if (code === 'upstream_timeout' || (failure instanceof DOMException && failure.name === 'TimeoutError')) return { kind: 'timeout' }
+  if (code === 'upstream_timeout' || (failure instanceof DOMException && failure.name === 'TimeoutError'))
+    return { kind: 'timeout' }
   return { kind: code === 'upstream_protocol_error' ? 'not_mcp' : 'unreachable' }
 }
 

@@ -80,7 +80,10 @@ export function createTokenEndpoint({ fetch, clock }: Deps) {
   }
 
   /** Runs a grant request; the outcome is read from the wire, whatever the library made of it. */
-  async function outcomeOf(observed: { answer?: TokenAnswer; failure?: unknown }, request: () => Promise<unknown>): Promise<TokenOutcome> {
+  async function outcomeOf(
+    observed: { answer?: TokenAnswer; failure?: unknown },
+    request: () => Promise<unknown>,
+  ): Promise<TokenOutcome> {
     try {
       await request()
     } catch (error) {
@@ -130,7 +133,10 @@ export function createTokenEndpoint({ fetch, clock }: Deps) {
       }
       if (outcome.kind === 'ok') return outcome
       if (outcome.kind === 'transient') return { kind: 'failed', failure: 'upstream_unreachable' }
-      return { kind: 'failed', failure: outcome.kind === 'malformed' ? 'upstream_protocol_error' : 'authorization_failed' }
+      return {
+        kind: 'failed',
+        failure: outcome.kind === 'malformed' ? 'upstream_protocol_error' : 'authorization_failed',
+      }
     },
 
     /** Redeems a refresh token (RFC 6749 section 6) with the same `resource` as before (RFC 8707). */
@@ -147,7 +153,11 @@ export function createTokenEndpoint({ fetch, clock }: Deps) {
     },
 
     /** Revokes a token, best effort: whatever comes of it is nobody's error. */
-    async revoke(request: { readonly server: RevocationServer; readonly client: Client; readonly token: Secret }): Promise<void> {
+    async revoke(request: {
+      readonly server: RevocationServer
+      readonly client: Client
+      readonly token: Secret
+    }): Promise<void> {
       const { config, observed } = prepare(request.server, request.client, revocationMs)
       await outcomeOf(observed, () => oauth.tokenRevocation(config, request.token.reveal()))
     },
@@ -185,7 +195,8 @@ async function readJson(response: Response): Promise<unknown> {
  * read from the answer itself. An id_token is left out, since nobody asked for one.
  */
 function forLibrary({ status, body }: TokenAnswer): Response {
-  if (typeof body !== 'object' || body === null) return new Response(null, { status: status === 200 ? 200 : Math.max(status, 200) })
+  if (typeof body !== 'object' || body === null)
+    return new Response(null, { status: status === 200 ? 200 : Math.max(status, 200) })
   const { id_token: _, ...rest } = body as Record<string, unknown>
   const isError = 'error' in rest && status < 400
   return Response.json(rest, { status: isError ? 400 : status })

@@ -1,0 +1,70 @@
+import { z } from 'zod'
+import { isAcceptableEndpoint, isAcceptablePage } from './endpoint-url.ts'
+
+const text = z.string().min(1).max(2048)
+const list = z.array(z.string().max(2048)).max(1000).optional().catch(undefined)
+const flag = z.boolean().optional().catch(undefined)
+
+/** RFC 8414 section 2, as far as it concerns a client. Unknown members are ignored, wrong optional ones too. */
+const schema = z.object({
+  issuer: text,
+  authorization_endpoint: text,
+  token_endpoint: text,
+  registration_endpoint: text.optional().catch(undefined),
+  revocation_endpoint: text.optional().catch(undefined),
+  scopes_supported: list,
+  response_types_supported: list,
+  code_challenge_methods_supported: list,
+  token_endpoint_auth_methods_supported: list,
+  authorization_response_iss_parameter_supported: flag,
+  client_id_metadata_document_supported: flag,
+})
+
+export type AuthorizationServerMetadata = z.infer<typeof schema>
+
+export type MetadataVerdict =
+  | { readonly kind: 'accepted'; readonly metadata: AuthorizationServerMetadata }
+  /** Not metadata, or endpoints that must not be used. */
+  | { readonly kind: 'invalid' }
+  /** Speaks for somebody else (RFC 8414 section 3.3). */
+  | { readonly kind: 'issuer_mismatch' }
+
+/**
+ * Judges a metadata document: its `issuer` must be one of `issuers`, character by character, and its endpoints usable.
+ * An endpoint that we can do without and must not use is left out.
+ *
+ * @param issuers the identifier that the URL of the document was made from
+ */
+export function judgeMetadata(document: unknown, issuers: readonly string[], url: URL): MetadataVerdict {
+  const result = schema.safeParse(document)
+  if (!result.success) return { kind: 'invalid' }
+  const { registration_endpoint, revocation_endpoint, ...required } = result.data
+  if (!issuers.includes(required.issuer)) return { kind: 'issuer_mismatch' }
+  if (!isAcceptablePage(required.authorization_endpoint, url)) return { kind: 'invalid' }
+  if (!isAcceptableEndpoint(required.token_endpoint, url)) return { kind: 'invalid' }
+  if (required.response_types_supported?.includes('code') === false) return { kind: 'invalid' }
+  const usable = (endpoint: string | undefined): string | undefined =>
+    endpoint !== undefined && isAcceptableEndpoint(endpoint, url) ? endpoint : undefined
+  return {
+    kind: 'accepted',
+    metadata: {
+      ...required,
+      registration_endpoint: usable(registration_endpoint),
+      revocation_endpoint: usable(revocation_endpoint),
+    },
+  }
+}
+
+/** Where the metadata of an issuer may be, in the order in which to look (RFC 8414 section 3.1, OpenID Discovery 4.1). */
+export function authorizationServerMetadataUrls(issuer: URL): URL[] {
+  const path = issuer.pathname.replace(/\/$/, '')
+  const paths =
+    path === ''
+      ? ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration']
+      : [
+          `/.well-known/oauth-authorization-server${path}`,
+          `/.well-known/openid-configuration${path}`,
+          `${path}/.well-known/openid-configuration`,
+        ]
+  return paths.map((each) => new URL(each, issuer.origin))
+}
