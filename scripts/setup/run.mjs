@@ -23,13 +23,15 @@ export async function runNode(what, args, { env = {}, quiet = false } = {}) {
   const child = spawn(process.execPath, args, {
     cwd: root,
     env: { ...process.env, ...env },
-    stdio: ['ignore', quiet ? 'pipe' : 'inherit', 'inherit'],
+    stdio: ['ignore', quiet ? 'pipe' : 'inherit', quiet ? 'pipe' : 'inherit'],
   })
   // What a quiet program prints is shown when it fails.
   let printed = ''
-  child.stdout?.setEncoding('utf8').on('data', (text) => {
-    printed += text
-  })
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text) => {
+      printed += text
+    })
+  }
   const [code, signal] = await once(child, 'close')
   if (code === 0) return
   process.stdout.write(printed)

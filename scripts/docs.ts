@@ -1,0 +1,63 @@
+// Writes the generated documents; with --check, fails when one of them is not what the code says.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { createApp } from '../src/app.ts'
+import { readSettings, type SettingEntry, settingTable } from '../src/config/settings.ts'
+import { Secret } from '../src/kernel/secret.ts'
+import { createLogger } from '../src/log/logger.ts'
+
+const root = new URL('../', import.meta.url)
+
+function configuration(): string {
+  const cell = (text: string) => text.replaceAll('|', '\\|')
+  const rows = Object.entries<SettingEntry>(settingTable).map(([name, { fallback, about, secret }]) => {
+    const standard = fallback === undefined ? '' : `\`${fallback}\``
+    return `| \`${name}\` | ${standard} | ${cell(about)}${secret === true ? ' *Secret.*' : ''} |`
+  })
+  return [
+    '# Configuration',
+    '',
+    'Every setting is an environment variable, read once at start; all problems are reported together. An empty variable',
+    'counts as unset. This page is generated from `src/config/settings.ts` (`npm run docs`).',
+    '',
+    '| setting | default | what it does |',
+    '|---|---|---|',
+    ...rows,
+    '',
+  ].join('\n')
+}
+
+/** From the real composition; nothing connects to a database before it is asked something. */
+function openApi(): string {
+  const databaseUrl = 'postgresql://nobody@localhost/nothing'
+  const settings = readSettings({
+    DATABASE_URL: databaseUrl,
+    ENCRYPTION_KEYS: `docs:${Buffer.alloc(32).toString('base64')}`,
+  })
+  const app = createApp({ settings, databaseUrl: new Secret(databaseUrl), log: createLogger('silent'), env: {} })
+  return `${JSON.stringify(app.openApi, null, 2)}\n`
+}
+
+const documents: Record<string, string> = {
+  'docs/configuration.md': configuration(),
+  'docs/openapi.json': openApi(),
+}
+
+const isCheck = process.argv.includes('--check')
+let stale = 0
+for (const [path, text] of Object.entries(documents)) {
+  const file = new URL(path, root)
+  if (!isCheck) writeFileSync(file, text)
+  else if (readIfThere(file) !== text) {
+    stale += 1
+    console.error(`${path} is not what the code says. Run: npm run docs`)
+  }
+}
+process.exitCode = stale === 0 ? 0 : 1
+
+function readIfThere(file: URL): string | undefined {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return undefined
+  }
+}

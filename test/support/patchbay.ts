@@ -1,0 +1,136 @@
+import { randomBytes } from 'node:crypto'
+import { type App, createApp } from '../../src/app.ts'
+import { readSettings, type Settings } from '../../src/config/settings.ts'
+import { defaultTimings, type Timings } from '../../src/config/timings.ts'
+import { startHttpServer } from '../../src/http-server.ts'
+import { type Clock, systemClock } from '../../src/kernel/clock.ts'
+import type { PrincipalKind, Role, Scope } from '../../src/kernel/principal.ts'
+import { Secret } from '../../src/kernel/secret.ts'
+import { createLogger } from '../../src/log/logger.ts'
+import { createTestDatabase } from './test-database.ts'
+import { freePorts } from './upstreams/free-ports.ts'
+
+export type TestKey = { readonly key: string; readonly subject: string }
+
+export type Answer = {
+  readonly status: number
+  readonly headers: Headers
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into bodies of every shape
+  readonly body: any
+  readonly text: string
+}
+
+export type Patchbay = {
+  readonly url: string
+  readonly databaseUrl: string
+  readonly settings: Settings
+  readonly app: App
+  /** What the process has logged so far. */
+  readonly logs: readonly string[]
+  /** An administrator's key: a service that manages what the tenant shares. */
+  readonly admin: string
+  createKey(key: {
+    subject: string
+    kind?: PrincipalKind
+    role?: Role
+    tenant?: string
+    scopes?: Scope[]
+    expiresAt?: Date
+  }): Promise<string>
+  /** Calls the REST API. `body` is sent as JSON; a string goes as it is. */
+  request(
+    method: string,
+    path: string,
+    options?: { key?: string | null; body?: unknown; headers?: Record<string, string> },
+  ): Promise<Answer>
+  close(): Promise<void>
+}
+
+export type PatchbayOptions = {
+  readonly env?: Readonly<Record<string, string>>
+  readonly clock?: Clock
+  readonly timings?: Partial<Timings>
+}
+
+/** A whole Patchbay in this process: real database, real sockets, on a free port of loopback. */
+export async function startPatchbay({
+  env = {},
+  clock = systemClock,
+  timings = {},
+}: PatchbayOptions = {}): Promise<Patchbay> {
+  const database = await createTestDatabase()
+  const [port = 0] = await freePorts(1)
+  const logs: string[] = []
+  const log = createLogger('debug', { write: (line) => void logs.push(line) })
+  const fullEnv = {
+    PORT: String(port),
+    DATABASE_URL: database.url,
+    DATABASE_POOL_SIZE: '5',
+    ENCRYPTION_KEYS: `test:${randomBytes(32).toString('base64')}`,
+    ...env,
+  }
+  const settings = readSettings(fullEnv)
+  const app = createApp({
+    settings,
+    databaseUrl: new Secret(database.url),
+    log,
+    env: fullEnv,
+    clock,
+    timings: { ...defaultTimings, ...timings },
+  })
+  await app.bootstrapAccess(undefined)
+  const server = await startHttpServer(app, settings, { noticeMs: 0, drainMs: 1000 })
+  const url = `http://localhost:${port}`
+
+  const createKey: Patchbay['createKey'] = async ({
+    subject,
+    kind = 'user',
+    role = 'member',
+    tenant = 'default',
+    scopes,
+    expiresAt,
+  }) => {
+    const { id: tenantId } = await app.access.ensureTenant(tenant, tenant)
+    const { key } = await app.issueApiKey({
+      tenantId,
+      label: subject,
+      kind,
+      subject,
+      role,
+      ...(scopes === undefined ? {} : { scopes }),
+      ...(expiresAt === undefined ? {} : { expiresAt }),
+    })
+    return key.reveal()
+  }
+  const admin = await createKey({ subject: 'admin', kind: 'service', role: 'admin' })
+
+  return {
+    url,
+    databaseUrl: database.url,
+    settings,
+    app,
+    logs,
+    admin,
+    createKey,
+    async request(method, path, { key = admin, body, headers = {} } = {}) {
+      const response = await fetch(url + path, {
+        method,
+        redirect: 'manual',
+        headers: {
+          ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      })
+      const text = await response.text()
+      const isJson = /\bjson\b/.test(response.headers.get('content-type') ?? '')
+      return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : null, text }
+    },
+    async close() {
+      await server.close()
+      await app.close()
+      await database.drop()
+    },
+  }
+}

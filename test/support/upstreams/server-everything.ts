@@ -1,0 +1,12 @@
+import { launchProcess } from './launch-process.ts'
+import type { Upstream } from './upstream.ts'
+
+/** MCP's reference server with one of everything: streamable HTTP with sessions, up to 2025-11-25, no authorization. */
+export async function startServerEverything(): Promise<Upstream> {
+  const { ports, output, close } = await launchProcess({
+    name: 'server-everything',
+    script: import.meta.resolve('@modelcontextprotocol/server-everything/dist/transports/streamableHttp.js'),
+    env: { PORT: '0' },
+  })
+  return { url: `http://localhost:${ports[0]}/mcp`, output, close }
+}
