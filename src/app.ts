@@ -112,7 +112,7 @@ export function createApp(options: AppOptions) {
   const probe = createProbe({ fetch, totalMs: timings.probeMs })
   const discover = createDiscover({ fetch })
   const registerClient = createRegisterClient({ fetch })
-  const tokenEndpoint = createTokenEndpoint({ fetch })
+  const tokenEndpoint = createTokenEndpoint({ fetch, clock })
 
   const authenticate = createAuthenticate({ access, clock })
   const findClient = createFindClient({ registrations, presets, vault })
@@ -161,6 +161,20 @@ export function createApp(options: AppOptions) {
   const resolveUpstream = createResolveUpstream(resolveDeps)
   const recoverUnauthorized = createRecoverUnauthorized({ ...resolveDeps, resolveUpstream })
 
+  const routes = createConnectorRoutes({
+    connectors,
+    connections,
+    events,
+    presets,
+    createConnector: createCreateConnector({ connectors, presets, addressPolicy, vault }),
+    manageConnectors,
+    viewConnectors,
+    connect,
+    disconnect,
+    publicUrl,
+  })
+  const openApi = describeApi(routes, productVersion())
+
   /** The HTTP side, for the server process. */
   function createHttp(isShuttingDown: () => boolean): { frontDoor: FrontDoor; mcpEndpoint: McpEndpoint } {
     const mcpEndpoint = createMcpEndpoint({
@@ -177,18 +191,6 @@ export function createApp(options: AppOptions) {
       publicUrl,
       allowedOrigins: settings.CORS_ORIGINS ?? [],
       log,
-    })
-    const routes = createConnectorRoutes({
-      connectors,
-      connections,
-      events,
-      presets,
-      createConnector: createCreateConnector({ connectors, presets, addressPolicy, vault }),
-      manageConnectors,
-      viewConnectors,
-      connect,
-      disconnect,
-      publicUrl,
     })
     const isReady = async () => !isShuttingDown() && (await isDatabaseUp())
     const koaHandler = createKoaHandler({
@@ -225,7 +227,7 @@ export function createApp(options: AppOptions) {
           publicUrl,
           confirmation: settings.CONNECT_CONFIRMATION,
         }),
-        createApiRouter({ routes, authenticate, openApi: describeApi(routes, productVersion()) }),
+        createApiRouter({ routes, authenticate, openApi }),
       ],
       log,
       publicUrl,
@@ -258,6 +260,8 @@ export function createApp(options: AppOptions) {
     issueApiKey: createIssueApiKey({ access, clock }),
     bootstrapAccess: createBootstrapAccess({ access, clock }),
     createHttp,
+    /** The description of the REST API (OpenAPI 3.1). */
+    openApi,
     /** Waits for what runs in the background, then closes every connection. */
     async close(): Promise<void> {
       await background.drain()

@@ -14,7 +14,8 @@ import { openVerifier, sealFor } from './connection-secrets.ts'
 import { accessExpiry, refreshTime } from './schedule.ts'
 import type { ConnectionChanges, ConnectionStore, Flow, FlowStore } from './store.ts'
 
-export type FlowFailure = ExchangeFailure | 'superseded' | 'client_gone' | 'token_not_accepted'
+/** `link_expired`: another attempt, or a disconnect, was quicker. */
+export type FlowFailure = ExchangeFailure | 'link_expired' | 'access_token_rejected'
 
 export type FlowResult =
   | { readonly kind: 'connected'; readonly connector: Connector; readonly redirectUrl: string | null }
@@ -63,11 +64,11 @@ export function createCompleteFlow(deps: Deps) {
     const connection = await connections.find(flow.tenantId, flow.connectionId)
     const connector = connection === null ? null : await connectors.find(flow.tenantId, connection.connectorId)
     if (connection === null || connector === null) return { kind: 'unknown' }
-    if (connection.grantEpoch !== flow.grantEpoch) return failed('superseded')
+    if (connection.grantEpoch !== flow.grantEpoch) return failed('link_expired')
 
     const { server, client: pinned, clientSource, registrationId } = flow.authorization
     const client = await findClient(connector, { tenantId: flow.tenantId, clientSource, registrationId, ...pinned })
-    if (client === null) return failed('client_gone')
+    if (client === null) return failed('authorization_failed')
 
     const requestedAt = clock.now()
     const exchange = await tokenEndpoint.exchangeCode({
@@ -87,7 +88,7 @@ export function createCompleteFlow(deps: Deps) {
     })
     if (outcome.kind === 'unauthorized') {
       revokeLater(flow, client, tokens)
-      return failed('token_not_accepted')
+      return failed('access_token_rejected')
     }
     const stored = await connections.compareAndSet(connection, grantChanges(connection, flow, tokens, requestedAt), {
       type: 'connector.connected',
@@ -96,7 +97,7 @@ export function createCompleteFlow(deps: Deps) {
     if (stored === null) {
       // disconnected, deleted or connected by another attempt while we were out: the person's later word counts
       revokeLater(flow, client, tokens)
-      return failed('superseded')
+      return failed('link_expired')
     }
     return { kind: 'connected', connector, redirectUrl: flow.redirectUrl }
   }
