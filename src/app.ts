@@ -14,6 +14,7 @@ import { createExpireAccess } from './connections/expire-access.ts'
 import { createFindConnectUrl } from './connections/find-connect-url.ts'
 import { createManageConnectors } from './connections/manage-connectors.ts'
 import { createMintTicket } from './connections/mint-ticket.ts'
+import { createPrepareAuthorization } from './connections/prepare-authorization.ts'
 import { createReadTicket } from './connections/read-ticket.ts'
 import { createRedirectPolicy } from './connections/redirect-policy.ts'
 import { createRefreshConnection } from './connections/refresh-connection.ts'
@@ -48,7 +49,6 @@ import { createPrismaConnectorStore } from './storage/connector-store.ts'
 import { createPrismaEventStore } from './storage/event-store.ts'
 import { createPrismaFlowStore, createPrismaRegistrationStore, createPrismaTicketStore } from './storage/flow-stores.ts'
 import { openDatabase } from './storage/prisma-client.ts'
-import { parseChallenge } from './upstream/challenge.ts'
 import { createDiscover } from './upstream/discover.ts'
 import { createProbe } from './upstream/probe.ts'
 import { createRegisterClient } from './upstream/register-client.ts'
@@ -117,6 +117,7 @@ export function createApp(options: AppOptions) {
   const authenticate = createAuthenticate({ access, clock })
   const findClient = createFindClient({ registrations, presets, vault })
   const chooseClient = createChooseClient({ registrations, presets, registerClient, vault, clock, redirectUri })
+  const prepareAuthorization = createPrepareAuthorization({ discover, chooseClient, presets })
   const revokeGrant = createRevokeGrant({ tokenEndpoint, findClient, background, vault })
   const mintTicket = createMintTicket({ tickets, vault, clock, ticketTtlMs: timings.ticketTtlMs })
   const refreshConnection = createRefreshConnection({
@@ -140,8 +141,7 @@ export function createApp(options: AppOptions) {
   const connect = createConnect({
     connections,
     probe,
-    discover,
-    chooseClient,
+    prepareAuthorization,
     mintTicket,
     refreshConnection,
     redirectPolicy,
@@ -180,12 +180,7 @@ export function createApp(options: AppOptions) {
     const mcpEndpoint = createMcpEndpoint({
       authenticate,
       resolveUpstream,
-      recoverUnauthorized: (principal, target, { status, wwwAuthenticate, attempt }) =>
-        recoverUnauthorized(principal, target, {
-          status,
-          attempt,
-          challenge: wwwAuthenticate === null ? null : parseChallenge(wwwAuthenticate),
-        }),
+      recoverUnauthorized,
       dispatcher,
       sessionKeys: vault.deriveKeys('mcp-session'),
       publicUrl,
@@ -202,8 +197,7 @@ export function createApp(options: AppOptions) {
           readTicket: createReadTicket({ tickets, connections, connectors, clock }),
           startFlow: createStartFlow({
             flows,
-            discover,
-            chooseClient,
+            prepareAuthorization,
             presets,
             vault,
             clock,

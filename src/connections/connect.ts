@@ -1,17 +1,15 @@
 import type { Connector } from '../connectors/connector.ts'
 import { AppError } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
-import { parseResourceUrl } from '../kernel/resource-url.ts'
 import type { Principal } from '../kernel/principal.ts'
 import { Secret } from '../kernel/secret.ts'
 import type { Challenge } from '../upstream/challenge.ts'
-import type { Discover } from '../upstream/discover.ts'
 import type { Probe, ProbeOutcome } from '../upstream/probe.ts'
 import type { Vault } from '../vault/vault.ts'
-import type { ChooseClient } from './choose-client.ts'
 import { type Connection, hasUsableGrant } from './connection.ts'
 import { credentialHeaders, sealFor } from './connection-secrets.ts'
 import type { MintTicket } from './mint-ticket.ts'
+import type { PrepareAuthorization } from './prepare-authorization.ts'
 import type { RedirectPolicy } from './redirect-policy.ts'
 import type { RefreshConnection } from './refresh-connection.ts'
 import type { ConnectionStore } from './store.ts'
@@ -27,8 +25,7 @@ export type ConnectRequest = {
 type Deps = {
   readonly connections: ConnectionStore
   readonly probe: Probe
-  readonly discover: Discover
-  readonly chooseClient: ChooseClient
+  readonly prepareAuthorization: PrepareAuthorization
   readonly mintTicket: MintTicket
   readonly refreshConnection: RefreshConnection
   readonly redirectPolicy: RedirectPolicy
@@ -133,9 +130,7 @@ export function createConnect(deps: Deps) {
         publicDetail: 'This connector is set to need no authorization, but its server asks for one. Change its auth type to auto.',
       })
     }
-    const server = await deps.discover({ url: parseResourceUrl(connector.url), challenge })
-    const scopes = connector.scopes.length > 0 ? { ...server, scopes: [...connector.scopes] } : server
-    const authorization = await deps.chooseClient(connector, scopes)
+    const authorization = await deps.prepareAuthorization(connector, challenge)
     const waiting =
       connection.state === 'auth_required'
         ? connection

@@ -1,20 +1,17 @@
 import { addMs, type Clock } from '../kernel/clock.ts'
 import { newId } from '../kernel/id.ts'
-import { parseResourceUrl } from '../kernel/resource-url.ts'
 import { hashToken, randomToken, Secret } from '../kernel/secret.ts'
 import type { PresetCatalog } from '../presets/match-preset.ts'
 import { buildAuthorizationUrl } from '../upstream/authorization-request.ts'
-import type { Discover } from '../upstream/discover.ts'
 import type { Vault } from '../vault/vault.ts'
-import type { ChooseClient } from './choose-client.ts'
 import { sealFor } from './connection-secrets.ts'
+import type { PrepareAuthorization } from './prepare-authorization.ts'
 import type { OpenTicket } from './read-ticket.ts'
-import type { FlowStore, PinnedAuthorization } from './store.ts'
+import type { FlowStore } from './store.ts'
 
 type Deps = {
   readonly flows: FlowStore
-  readonly discover: Discover
-  readonly chooseClient: ChooseClient
+  readonly prepareAuthorization: PrepareAuthorization
   readonly presets: PresetCatalog
   readonly vault: Vault
   readonly clock: Clock
@@ -29,11 +26,9 @@ type Deps = {
  * @param browserToken what the browser's cookie holds; the attempt can only end in the browser that began it
  * @returns the URL of the upstream's authorization page
  */
-export function createStartFlow({ flows, discover, chooseClient, presets, vault, clock, redirectUri, flowTtlMs }: Deps) {
+export function createStartFlow({ flows, prepareAuthorization, presets, vault, clock, redirectUri, flowTtlMs }: Deps) {
   return async ({ ticket, connection, connector }: OpenTicket, browserToken: string): Promise<URL> => {
-    const authorization: PinnedAuthorization =
-      ticket.authorization ??
-      (await chooseClient(connector, await discover({ url: parseResourceUrl(connector.url), challenge: connection.challenge })))
+    const authorization = ticket.authorization ?? (await prepareAuthorization(connector, connection.challenge))
     const state = randomToken()
     const verifier = new Secret(randomToken())
     const row = { id: newId(), tenantId: ticket.tenantId }
