@@ -19,6 +19,7 @@ export type AuthorizationServerDeps = {
 }
 
 const day = 86_400
+const authorizePath = '/oauth/authorize'
 
 /** The claim that names the grant behind an access token. */
 export const grantClaim = 'sandbox_grant'
@@ -37,7 +38,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDeps): Provid
     adapter: store.adapter,
     jwks: { keys: [signingKey] },
     routes: {
-      authorization: '/oauth/authorize',
+      authorization: authorizePath,
       token: '/oauth/token',
       registration: '/oauth/register',
       revocation: '/oauth/revoke',
@@ -112,6 +113,11 @@ export function createAuthorizationServer(deps: AuthorizationServerDeps): Provid
         hint: 'Go back to the application that sent you here and start again.',
       })
     },
+  })
+  // RFC 6749 section 3.3: a request that names no scope is for the default one. The library knows none.
+  provider.use((ctx, next) => {
+    if (ctx.path === authorizePath && ctx.query.scope === undefined) ctx.query = { ...ctx.query, scope: sandboxScope }
+    return next()
   })
   provider.on('server_error', (_ctx, error) => log.error({ err: error }, 'sandbox: authorization server failed'))
   provider.on('grant.revoked', (_ctx, grantId) => log.info({ grantId }, 'sandbox: grant revoked'))

@@ -74,10 +74,19 @@ export function createLegacySessions(createServer: () => McpServer): LegacySessi
 /**
  * Ends the body when the client is gone. Otherwise the transport would believe a dropped GET stream open until its
  * next keep-alive, and answer 409 to the client that opens it again.
+ *
+ * Event streams begin with a comment: the Node adapter sends the headers with the first bytes, and a client would wait
+ * for them until the first event.
  */
 function untilAborted(response: Response, signal: AbortSignal): Response {
   if (response.body === null) return response
-  return new Response(response.body.pipeThrough(new TransformStream(), { signal }), response)
+  const isEventStream = response.headers.get('content-type') === 'text/event-stream'
+  const passOn = new TransformStream<Uint8Array, Uint8Array>({
+    start(controller) {
+      if (isEventStream) controller.enqueue(new TextEncoder().encode(': open\n\n'))
+    },
+  })
+  return new Response(response.body.pipeThrough(passOn, { signal }), response)
 }
 
 /** 404 tells a client to initialise again (MCP 2025-11-25, basic/transports). */
