@@ -1,203 +1,217 @@
-import * as oauth from 'openid-client'
+import {
+  AuthorizationResponseError,
+  allowInsecureRequests,
+  authorizationCodeGrant,
+  ClientError,
+  Configuration,
+  customFetch,
+  refreshTokenGrant,
+  tokenRevocation,
+} from 'openid-client'
 import type { GuardedFetch } from '../egress/guarded-fetch.ts'
-import type { ErrorCode } from '../kernel/app-error.ts'
-import type { Clock } from '../kernel/clock.ts'
+import { AppError } from '../kernel/app-error.ts'
+import { type Clock, systemClock } from '../kernel/clock.ts'
 import type { Secret } from '../kernel/secret.ts'
 import type { AuthorizationServer } from './authorization-server.ts'
 import type { Client } from './client.ts'
-import { classifyAnswer, classifyFailure, type TokenAnswer, type TokenOutcome } from './token-outcome.ts'
+import { clientAuthentication } from './client-authentication.ts'
+import { classifyTokenAnswer, type TokenAnswer, type TokenOutcome } from './token-outcome.ts'
 import type { TokenSet } from './token-response.ts'
 
 export type { TokenSet } from './token-response.ts'
-export type RefreshOutcome = TokenOutcome
 
-/** What of a server a stored grant remembers. */
-export type TokenServer = Pick<AuthorizationServer, 'issuer' | 'tokenEndpoint'>
-export type RevocationServer = TokenServer & { readonly revocationEndpoint: string }
+export type CodeExchange = {
+  readonly server: AuthorizationServer
+  readonly client: Client
+  readonly redirectUri: string
+  /** The query of the callback, as received. */
+  readonly callbackParameters: URLSearchParams
+  readonly expectedState: string
+  readonly codeVerifier: Secret
+}
 
-/** Why no token came of a callback, as a code with a face of its own. */
-export type ExchangeFailure = Extract<
-  ErrorCode,
+/** Why no grant came of an authorization. Each is a code that people are told about. */
+export type ExchangeFailure =
   | 'authorization_denied'
   | 'authorization_failed'
   | 'authorization_server_invalid'
   | 'upstream_unreachable'
+  | 'upstream_timeout'
+  | 'upstream_error'
   | 'upstream_protocol_error'
->
 
 export type ExchangeResult =
   | { readonly kind: 'ok'; readonly tokens: TokenSet }
   | { readonly kind: 'failed'; readonly failure: ExchangeFailure }
 
-export type TokenEndpoint = ReturnType<typeof createTokenEndpoint>
+export type Refresh = {
+  /** As pinned when the grant was made; nothing is discovered anew (MX-04). */
+  readonly server: Pick<AuthorizationServer, 'issuer' | 'tokenEndpoint'>
+  readonly client: Client
+  readonly refreshToken: Secret
+  /** The `resource` of the authorization; null: none was sent. */
+  readonly resource: string | null
+  /** Only to narrow: without it the scopes stay what they are (RFC 6749 section 6). */
+  readonly scopes?: readonly string[]
+}
 
-type Deps = { readonly fetch: GuardedFetch; readonly clock: Clock }
+export type RefreshOutcome = TokenOutcome
 
-const maxTokenResponseBytes = 64 * 1024
-const exchangeMs = 12_000
-const revocationMs = 5_000
+export type Revocation = {
+  readonly server: Pick<AuthorizationServer, 'issuer' | 'tokenEndpoint'> & { readonly revocationEndpoint: string }
+  readonly client: Client
+  readonly token: Secret
+}
+
+export type TokenEndpoint = {
+  /**
+   * Judges the callback (state; RFC 9207: `iss` by plain comparison, before anything else in it counts) and exchanges
+   * the code. The code goes nowhere when the callback is not from the server that was asked.
+   */
+  exchangeCode(exchange: CodeExchange): Promise<ExchangeResult>
+  /** Redeems a refresh token once, within 12 seconds. Every way in which it can end is an outcome. */
+  refresh(refresh: Refresh): Promise<RefreshOutcome>
+  /**
+   * Asks for a token to be revoked (RFC 7009), within 5 seconds. What the server answers does not matter.
+   *
+   * @throws AppError of the guarded fetch when it could not be asked
+   */
+  revoke(revocation: Revocation): Promise<void>
+}
+
+export type TokenEndpointDeps = { readonly fetch: GuardedFetch; readonly clock?: Clock }
+
+const maxBytes = 64 * 1024
+const refreshMs = 12_000
+const exchangeMs = 15_000
+const revokeMs = 5000
 
 /**
- * Requests to a token endpoint (RFC 6749 section 3.2) and a revocation endpoint (RFC 7009). openid-client makes the requests
- * and checks the callback; the answers are classified here from what came over the wire, never from message texts.
+ * Speaks to token and revocation endpoints. openid-client builds and authenticates the requests and judges callbacks;
+ * the answers are read by `classifyTokenAnswer`, since a strict parser takes offence at much that works in the world
+ * (errors with status 200, `expires_in` as text, ID tokens that nobody asked for) and tells too little apart. To
+ * openid-client each answer is therefore a stand-in that it has no quarrel with.
  */
-export function createTokenEndpoint({ fetch, clock }: Deps) {
-  /** A configuration for one request, and what its answer was. */
-  function prepare(server: TokenServer & Partial<AuthorizationServer>, client: Client, totalMs: number) {
-    const observed: { answer?: TokenAnswer; failure?: unknown } = {}
-    const config = new oauth.Configuration(
-      {
-        issuer: server.issuer,
-        token_endpoint: server.tokenEndpoint,
-        ...(server.revocationEndpoint === undefined ? {} : { revocation_endpoint: server.revocationEndpoint }),
-        ...(server.isIssParameterSupported === true ? { authorization_response_iss_parameter_supported: true } : {}),
-      },
-      client.clientId,
-      client.clientSecret === undefined ? undefined : { client_secret: client.clientSecret.reveal() },
-      clientAuthentication(client),
-    )
-    // plain http is the egress guard's to judge
-    oauth.allowInsecureRequests(config)
-    config.timeout = totalMs / 1000 + 1
-    config[oauth.customFetch] = async (url, init) => {
-      try {
-        const response = await fetch(url, {
-          method: init.method,
-          headers: init.headers,
-          ...(init.body === undefined ? {} : { body: init.body as NonNullable<RequestInit['body']> }),
-          maxBytes: maxTokenResponseBytes,
-          totalMs,
-        })
-        const body = await readJson(response)
-        observed.answer = { status: response.status, retryAfter: response.headers.get('retry-after'), body }
-        return forLibrary(observed.answer)
-      } catch (error) {
-        observed.failure = error
-        throw error
-      }
+export function createTokenEndpoint({ fetch, clock = systemClock }: TokenEndpointDeps): TokenEndpoint {
+  /** Lets openid-client send one token request, and judges what comes back. */
+  const request = async (
+    server: Refresh['server'] & Partial<AuthorizationServer>,
+    client: Client,
+    totalMs: number,
+    send: (config: Configuration) => Promise<unknown>,
+  ): Promise<TokenOutcome | null> => {
+    let outcome: TokenOutcome | null = null
+    const config = configure(server, client)
+    config[customFetch] = async (url, { method, headers, body }) => {
+      outcome = classifyTokenAnswer(await ask(url, { method, headers, body: formOf(body), totalMs, maxBytes }))
+      return Response.json({ access_token: 'stand-in', token_type: 'bearer' })
     }
-    return { config, observed }
+    await send(config)
+    return outcome
   }
 
-  /** Runs a grant request; the outcome is read from the wire, whatever the library made of it. */
-  async function outcomeOf(
-    observed: { answer?: TokenAnswer; failure?: unknown },
-    request: () => Promise<unknown>,
-  ): Promise<TokenOutcome> {
+  const ask = async (...request: Parameters<GuardedFetch>): Promise<TokenAnswer> => {
     try {
-      await request()
+      const response = await fetch(...request)
+      const retryAfter = response.headers.get('retry-after')
+      return { kind: 'answer', status: response.status, body: await response.text(), retryAfter, at: clock.now() }
     } catch (error) {
-      if (observed.answer === undefined) return classifyFailure(observed.failure ?? error)
+      if (error instanceof AppError) return { kind: 'failure', error }
+      throw error
     }
-    return observed.answer === undefined ? { kind: 'malformed' } : classifyAnswer(observed.answer, clock.now())
   }
 
   return {
-    /**
-     * Checks the callback (state, `iss` by RFC 9207's table with plain comparison, error responses) and exchanges the code.
-     * The code goes to the pinned token endpoint only, and only after these checks.
-     */
-    async exchangeCode(request: {
-      readonly server: AuthorizationServer
-      readonly client: Client
-      readonly redirectUri: string
-      readonly callbackParameters: URLSearchParams
-      readonly expectedState: string
-      readonly codeVerifier: Secret
-    }): Promise<ExchangeResult> {
-      const { server, client, redirectUri, callbackParameters, expectedState, codeVerifier } = request
-      const { config, observed } = prepare(server, client, exchangeMs)
+    async exchangeCode({ server, client, redirectUri, callbackParameters, expectedState, codeVerifier }) {
       const callback = new URL(redirectUri)
-      // `code`, `error`, `state` and `iss` are what we know; a stray id_token or response is not for the library to act on
-      for (const name of ['code', 'error', 'state', 'iss']) {
-        const value = callbackParameters.get(name)
-        if (value !== null) callback.searchParams.set(name, value)
-      }
-      let refusal: unknown
-      const outcome = await outcomeOf(observed, async () => {
-        try {
-          await oauth.authorizationCodeGrant(
+      callback.search = callbackParameters.toString()
+      try {
+        const outcome = await request(server, client, exchangeMs, (config) =>
+          authorizationCodeGrant(
             config,
             callback,
-            { pkceCodeVerifier: codeVerifier.reveal(), expectedState },
-            resourceParameter(server.resource),
-          )
-        } catch (error) {
-          refusal = error
-          throw error
-        }
-      })
-      if (observed.answer === undefined && observed.failure === undefined) {
-        // refused before anything was sent: the error response of the server, or a callback that is not its
-        return { kind: 'failed', failure: callbackFailure(refusal) }
+            { expectedState, pkceCodeVerifier: codeVerifier.reveal() },
+            server.resource === null ? {} : { resource: server.resource },
+          ),
+        )
+        return toExchangeResult(outcome)
+      } catch (error) {
+        const failure = callbackFailure(error)
+        if (failure === null) throw error
+        return { kind: 'failed', failure }
       }
-      if (outcome.kind === 'ok') return outcome
-      if (outcome.kind === 'transient') return { kind: 'failed', failure: 'upstream_unreachable' }
+    },
+
+    async refresh({ server, client, refreshToken, resource, scopes }) {
+      const outcome = await request(server, client, refreshMs, (config) =>
+        refreshTokenGrant(config, refreshToken.reveal(), {
+          ...(resource === null ? {} : { resource }),
+          ...(scopes === undefined ? {} : { scope: scopes.join(' ') }),
+        }),
+      )
+      return outcome ?? { kind: 'malformed' }
+    },
+
+    async revoke({ server, client, token }) {
+      const config = configure(server, client)
+      config[customFetch] = async (url, { method, headers, body }) => {
+        await fetch(url, { method, headers, body: formOf(body), totalMs: revokeMs, maxBytes })
+        return new Response(null, { status: 200 })
+      }
+      try {
+        await tokenRevocation(config, token.reveal())
+      } catch (error) {
+        throw error instanceof ClientError && error.cause instanceof AppError ? error.cause : error
+      }
+    },
+  }
+}
+
+function configure(server: Partial<AuthorizationServer> & Refresh['server'], client: Client): Configuration {
+  const config = new Configuration(
+    {
+      issuer: server.issuer,
+      token_endpoint: server.tokenEndpoint,
+      ...(server.revocationEndpoint === undefined ? {} : { revocation_endpoint: server.revocationEndpoint }),
+      authorization_response_iss_parameter_supported: server.isIssParameterSupported ?? false,
+    },
+    client.clientId,
+    undefined,
+    clientAuthentication(client),
+  )
+  // Which destinations may be asked over http is for the egress guard to say.
+  allowInsecureRequests(config)
+  return config
+}
+
+function formOf(body: unknown): URLSearchParams {
+  if (body instanceof URLSearchParams) return body
+  throw new TypeError('openid-client sends forms to these endpoints')
+}
+
+function toExchangeResult(outcome: TokenOutcome | null): ExchangeResult {
+  switch (outcome?.kind) {
+    case 'ok':
+      return outcome
+    case 'transient':
       return {
         kind: 'failed',
-        failure: outcome.kind === 'malformed' ? 'upstream_protocol_error' : 'authorization_failed',
+        failure: outcome.reason === 'egress_blocked' ? 'upstream_unreachable' : outcome.reason,
       }
-    },
-
-    /** Redeems a refresh token (RFC 6749 section 6) with the same `resource` as before (RFC 8707). */
-    async refresh(request: {
-      readonly server: TokenServer
-      readonly client: Client
-      readonly refreshToken: Secret
-      readonly resource: string | null
-    }): Promise<RefreshOutcome> {
-      const { config, observed } = prepare(request.server, request.client, exchangeMs)
-      return outcomeOf(observed, () =>
-        oauth.refreshTokenGrant(config, request.refreshToken.reveal(), resourceParameter(request.resource)),
-      )
-    },
-
-    /** Revokes a token, best effort: whatever comes of it is nobody's error. */
-    async revoke(request: {
-      readonly server: RevocationServer
-      readonly client: Client
-      readonly token: Secret
-    }): Promise<void> {
-      const { config, observed } = prepare(request.server, request.client, revocationMs)
-      await outcomeOf(observed, () => oauth.tokenRevocation(config, request.token.reveal()))
-    },
+    case 'malformed':
+    case undefined:
+      return { kind: 'failed', failure: 'upstream_protocol_error' }
+    default:
+      return { kind: 'failed', failure: 'authorization_failed' }
   }
 }
 
-const resourceParameter = (resource: string | null | undefined): Record<string, string> =>
-  resource === null || resource === undefined ? {} : { resource }
-
-function clientAuthentication({ clientSecret, tokenEndpointAuthMethod }: Client): oauth.ClientAuth {
-  if (clientSecret === undefined) return oauth.None()
-  return tokenEndpointAuthMethod === 'client_secret_post'
-    ? oauth.ClientSecretPost(clientSecret.reveal())
-    : oauth.ClientSecretBasic(clientSecret.reveal())
-}
-
-/** Which check of the callback failed. An `iss` that is not the pinned one hides everything else that the callback says. */
-function callbackFailure(error: unknown): ExchangeFailure {
-  if (error instanceof oauth.AuthorizationResponseError) {
-    return error.error === 'access_denied' ? 'authorization_denied' : 'authorization_failed'
+/** RFC 6749 section 4.1.2.1. Whatever else is wrong with a callback: it is not from the server that was asked. */
+function callbackFailure(error: unknown): ExchangeFailure | null {
+  if (error instanceof AuthorizationResponseError) {
+    if (error.error === 'access_denied') return 'authorization_denied'
+    const isPassing = error.error === 'server_error' || error.error === 'temporarily_unavailable'
+    return isPassing ? 'upstream_error' : 'authorization_failed'
   }
-  return 'authorization_server_invalid'
-}
-
-async function readJson(response: Response): Promise<unknown> {
-  try {
-    return await response.json()
-  } catch {
-    return undefined
-  }
-}
-
-/**
- * The answer in the form that the library insists on. What it is lenient or strict about does not matter: the outcome is
- * read from the answer itself. An id_token is left out, since nobody asked for one.
- */
-function forLibrary({ status, body }: TokenAnswer): Response {
-  if (typeof body !== 'object' || body === null)
-    return new Response(null, { status: status === 200 ? 200 : Math.max(status, 200) })
-  const { id_token: _, ...rest } = body as Record<string, unknown>
-  const isError = 'error' in rest && status < 400
-  return Response.json(rest, { status: isError ? 400 : status })
+  return error instanceof ClientError && error.code === 'OAUTH_INVALID_RESPONSE' ? 'authorization_server_invalid' : null
 }

@@ -1,51 +1,64 @@
 import { z } from 'zod'
 import { Secret } from '../kernel/secret.ts'
+import { parseScopes } from './challenge.ts'
 
-/** What a token endpoint gave us (RFC 6749 section 5.1). */
+/** What a grant gave. */
 export type TokenSet = {
   readonly accessToken: Secret
+  /** Absent: the one that there was goes on (RFC 6749 section 6). */
   readonly refreshToken?: Secret
-  /** 1 s to 30 days; absent when the server did not say, or said something that is no lifetime. */
+  /** How long the access token lives, between one second and 30 days. Absent: the server does not say. */
   readonly expiresInSeconds?: number
+  /** Absent: as asked for. */
   readonly scopes?: readonly string[]
 }
 
-const maxExpiresInSeconds = 30 * 86_400
-const maxTokenLength = 16_384
+const maxLifetimeSeconds = 30 * 86_400
 
-const token = z.string().min(1).max(maxTokenLength)
-const optionalText = z.string().min(1).max(maxTokenLength).optional().catch(undefined)
+/** A token goes into a header: visible ASCII only (RFC 6749 appendix A.12). */
+const token = z
+  .string()
+  .max(16_384)
+  .regex(/^[\x21-\x7e]+$/)
 
-const tokenResponse = z.object({
+const schema = z.object({
   access_token: token,
-  // some servers leave it out; those that write it use any case
-  token_type: z.preprocess((type) => type ?? 'Bearer', z.string().regex(/^bearer$/i)),
-  refresh_token: optionalText,
+  // Some leave it out; those that write it use any case.
+  token_type: z
+    .string()
+    .regex(/^bearer$/i)
+    .optional(),
+  refresh_token: token.optional().catch(undefined),
   expires_in: z.unknown(),
-  scope: optionalText,
+  scope: z
+    .union([z.string().max(16_384), z.array(z.string().max(256)).max(1000)])
+    .optional()
+    .catch(undefined),
 })
 
 /**
- * Servers write `3600`, `"3600"`, `""`, `0`, `-1`, or leave it out. Only a positive number of seconds is a lifetime; the rest
- * counts as "not said", and a 401 will tell.
+ * Reads a token response (RFC 6749 section 5.1), more leniently than the RFC: `token_type` in any case or missing,
+ * `expires_in` as text, `scope` as a list or with commas.
+ *
+ * @returns null without a usable bearer token
  */
-export function readExpiresIn(value: unknown): number | undefined {
-  const text = typeof value === 'number' ? String(value) : value
-  if (typeof text !== 'string' || !/^\d+(\.\d+)?$/.test(text)) return undefined
-  const seconds = Number(text)
-  return seconds > 0 ? Math.min(Math.max(Math.floor(seconds), 1), maxExpiresInSeconds) : undefined
-}
-
-/** Reads a token response; undefined when it is none. */
-export function readTokenResponse(body: unknown): TokenSet | undefined {
-  const result = tokenResponse.safeParse(body)
-  if (!result.success) return undefined
+export function readTokenResponse(document: Readonly<Record<string, unknown>>): TokenSet | null {
+  const result = schema.safeParse(document)
+  if (!result.success) return null
   const { access_token, refresh_token, expires_in, scope } = result.data
-  const expiresInSeconds = readExpiresIn(expires_in)
+  const expiresInSeconds = readLifetime(expires_in)
+  const scopes = parseScopes([scope ?? ''].flat().join(' ').replaceAll(',', ' '))
   return {
     accessToken: new Secret(access_token),
     ...(refresh_token === undefined ? {} : { refreshToken: new Secret(refresh_token) }),
     ...(expiresInSeconds === undefined ? {} : { expiresInSeconds }),
-    ...(scope === undefined ? {} : { scopes: scope.split(/[ ,]+/).filter((item) => item !== '') }),
+    ...(scopes.length === 0 ? {} : { scopes }),
   }
+}
+
+/** Zero and less mean "never" to some and "over" to others: the server has not said, and a 401 will tell. */
+function readLifetime(value: unknown): number | undefined {
+  const isNumeral = typeof value === 'string' && /^\d+(\.\d+)?$/.test(value)
+  const seconds = typeof value === 'number' ? value : isNumeral ? Number(value) : Number.NaN
+  return seconds > 0 ? Math.min(Math.max(Math.floor(seconds), 1), maxLifetimeSeconds) : undefined
 }
