@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import axe from 'axe-core'
 import { expect } from 'chai'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { continuePage } from '../../../src/http/pages/continue-page.ts'
@@ -35,7 +36,9 @@ const question = (text: string, scopes: readonly string[] = [text]) =>
     nonce,
   )
 
-describe('pages in a browser (skipped where /usr/bin/chromium is missing)', () => {
+describe('pages in a browser (skipped where /usr/bin/chromium is missing)', function () {
+  // A browser on a busy machine.
+  this.timeout(60_000)
   let browser: Browser
   let page: Page
   const servers: Server[] = []
@@ -155,6 +158,29 @@ describe('pages in a browser (skipped where /usr/bin/chromium is missing)', () =
     expect(framed?.url()).to.equal('chrome-error://chromewebdata/')
     expect(await control?.locator('h1').textContent()).to.equal('Other')
   })
+
+  for (const [colorScheme, width] of [
+    ['light', 360],
+    ['dark', 1000],
+  ] as const) {
+    it(`leaves axe-core nothing to complain about in ${colorScheme}, ${width} pixels wide`, async () => {
+      await page.emulateMedia({ colorScheme })
+      await page.setViewportSize({ width, height: 700 })
+      for (const [name, body] of Object.entries(everyPage('Acme', nonce))) {
+        await page.setContent(body.replace('http-equiv="refresh"', 'data-was="refresh"'))
+        expect(await complaints(), name).to.deep.equal([])
+      }
+      // The control: text in the colour of its background.
+      await page.setContent(question('Acme').replace('</head>', '<style>.lead { color: Canvas }</style></head>'))
+      expect(await complaints()).to.deep.equal(['color-contrast'])
+    })
+  }
+
+  const complaints = async (): Promise<string[]> => {
+    await page.evaluate(axe.source)
+    const { violations, incomplete } = await page.evaluate<axe.AxeResults>('axe.run()')
+    return [...violations, ...incomplete].map(({ id }) => id)
+  }
 
   for (const [width, colorScheme] of [
     [1000, 'light'],
