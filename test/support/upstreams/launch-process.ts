@@ -7,11 +7,11 @@ import { z } from 'zod'
 export type LaunchOptions = {
   /** Named in failures. */
   readonly name: string
-  /** `file:` URL of the script. */
+  /** Path of the script. */
   readonly script: string
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
-  /** Modules loaded before it, as for `node --import`. */
+  /** Modules loaded before it, as for `node --import` in the project's folder. */
   readonly preload?: readonly string[]
   /** How many servers it must have listening before it counts as started. */
   readonly servers?: number
@@ -37,7 +37,8 @@ const report = z.object({ listeningOn: z.number() })
 export async function launchProcess(options: LaunchOptions): Promise<LaunchedProcess> {
   const { name, script, args = [], env = {}, preload = [], servers = 1 } = options
   const loopback = new URL('./bind-loopback.mjs', import.meta.url).href
-  const child = fork(fileURLToPath(script), [...args], {
+  const child = fork(script, [...args], {
+    cwd: fileURLToPath(new URL('../../..', import.meta.url)),
     execArgv: [loopback, ...preload].flatMap((module) => ['--import', module]),
     env: { PATH: process.env.PATH ?? '', NODE_ENV: 'test', ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

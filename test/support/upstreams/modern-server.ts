@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { launchProcess } from './launch-process.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -5,8 +6,8 @@ import type { Upstream } from './upstream.ts'
 export async function startModernServer(): Promise<Upstream> {
   const { ports, output, close } = await launchProcess({
     name: 'modern server',
-    script: new URL('./modern-server-process.ts', import.meta.url).href,
-    preload: [import.meta.resolve('tsx')],
+    script: fileURLToPath(new URL('./modern-server-process.ts', import.meta.url)),
+    preload: ['tsx'],
   })
   return { url: `http://localhost:${ports[0]}/mcp`, output, close }
 }

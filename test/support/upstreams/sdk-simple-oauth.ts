@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import { freePorts } from './free-ports.ts'
 import { launchProcess } from './launch-process.ts'
 import type { Upstream } from './upstream.ts'
@@ -21,7 +22,7 @@ async function start(): Promise<SimpleOAuthUpstream> {
   const [mcpPort, authPort] = await freePorts(2)
   const { output, close } = await launchProcess({
     name: 'simpleStreamableHttp --oauth --oauth-strict',
-    script: import.meta.resolve('@modelcontextprotocol/sdk/examples/server/simpleStreamableHttp.js'),
+    script: createRequire(import.meta.url).resolve('@modelcontextprotocol/sdk/examples/server/simpleStreamableHttp.js'),
     args: ['--oauth', '--oauth-strict'],
     env: { MCP_PORT: String(mcpPort), MCP_AUTH_PORT: String(authPort) },
     servers: 2,

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import { launchProcess } from './launch-process.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -5,7 +6,9 @@ import type { Upstream } from './upstream.ts'
 export async function startServerEverything(): Promise<Upstream> {
   const { ports, output, close } = await launchProcess({
     name: 'server-everything',
-    script: import.meta.resolve('@modelcontextprotocol/server-everything/dist/transports/streamableHttp.js'),
+    script: createRequire(import.meta.url).resolve(
+      '@modelcontextprotocol/server-everything/dist/transports/streamableHttp.js',
+    ),
     env: { PORT: '0' },
   })
   return { url: `http://localhost:${ports[0]}/mcp`, output, close }
