@@ -5,7 +5,7 @@ type Cookie = {
   readonly sameSite: 'strict' | 'lax' | 'none'
 }
 
-export type CookieContext = {
+type CookieContext = {
   /** False when another site's page caused the navigation. */
   readonly isSameSite: boolean
   readonly method: string
