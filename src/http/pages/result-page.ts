@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../../kernel/app-error.ts'
 import { badBadge, goodBadge } from './badge.ts'
 import { failureWords } from './failure-words.ts'
 import { html } from './html.ts'
@@ -8,8 +9,7 @@ export type ResultPage =
   | { readonly outcome: 'connected'; readonly connectorName?: string | undefined; readonly upstream: URL }
   | {
       readonly outcome: 'failed'
-      /** A stable code of our own: an `ErrorCode`, or how a flow failed. Never the upstream's `error`. */
-      readonly code: string
+      readonly code: ErrorCode
       /** Names this request in our log. */
       readonly requestId?: string | undefined
     }
@@ -45,7 +45,7 @@ function failed(page: Extract<ResultPage, { outcome: 'failed' }>, nonce: string)
 <p class="lead">${happened}</p>
 <p>${next}</p>
 <dl class="facts">
-<div><dt>Code</dt><dd><code>${untrustedText(page.code)}</code></dd></div>
+<div><dt>Code</dt><dd><code>${page.code}</code></dd></div>
 ${page.requestId !== undefined && html`<div><dt>Request</dt><dd><code>${untrustedText(page.requestId)}</code></dd></div>`}
 </dl>
 <p class="soft">Nothing was connected. You can close this page.</p>`,

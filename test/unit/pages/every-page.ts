@@ -5,6 +5,7 @@ import { linkPage } from '../../../src/http/pages/link-page.ts'
 import { mcpPage } from '../../../src/http/pages/mcp-page.ts'
 import { problemPage } from '../../../src/http/pages/problem-page.ts'
 import { resultPage } from '../../../src/http/pages/result-page.ts'
+import type { ErrorCode } from '../../../src/kernel/app-error.ts'
 
 /** Every page we have, with `text` in every place where somebody else's text may stand. */
 export function everyPage(text: string, nonce: string): Readonly<Record<string, string>> {
@@ -31,7 +32,7 @@ export function everyPage(text: string, nonce: string): Readonly<Record<string, 
     forwarding: forwardingPage({ target: url }, nonce),
     success: resultPage({ outcome: 'connected', connectorName: text, upstream: url }, nonce),
     'failed, of a known code': resultPage({ outcome: 'failed', code: 'authorization_denied', requestId: text }, nonce),
-    'failed, of an unknown code': resultPage({ outcome: 'failed', code: text, requestId: text }, nonce),
+    'failed, of an unknown code': resultPage({ outcome: 'failed', code: text as ErrorCode, requestId: text }, nonce),
     'link, unusable': linkPage({ problem: 'unusable' }, nonce),
     "link, someone else's": linkPage({ problem: 'someone_else' }, nonce),
     mcp: mcpPage({ mcpUrl: text }, nonce),

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import axe from 'axe-core'
@@ -7,10 +6,10 @@ import { type Browser, chromium, type Page } from 'playwright-core'
 import { continuePage } from '../../../src/http/pages/continue-page.ts'
 import { forwardingPage } from '../../../src/http/pages/forwarding-page.ts'
 import { pageHeaders } from '../../../src/http/pages/page-headers.ts'
+import { requireChromium } from '../../support/lanes.ts'
 import { everyPage } from './every-page.ts'
 import { xssCorpus } from './xss-corpus.ts'
 
-const executablePath = '/usr/bin/chromium'
 const quiet = [
   '--disable-quic',
   '--no-first-run',
@@ -36,7 +35,7 @@ const question = (text: string, scopes: readonly string[] = [text]) =>
     nonce,
   )
 
-describe('pages in a browser (skipped where /usr/bin/chromium is missing)', function () {
+describe('pages in a browser', function () {
   // A browser on a busy machine.
   this.timeout(60_000)
   let browser: Browser
@@ -44,7 +43,7 @@ describe('pages in a browser (skipped where /usr/bin/chromium is missing)', func
   const servers: Server[] = []
 
   before(async function () {
-    if (!existsSync(executablePath)) return this.skip()
+    const executablePath = requireChromium(this)
     browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', ...quiet] })
   })
   beforeEach(async () => {

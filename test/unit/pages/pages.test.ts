@@ -5,6 +5,7 @@ import { linkPage } from '../../../src/http/pages/link-page.ts'
 import { mcpPage } from '../../../src/http/pages/mcp-page.ts'
 import { problemPage } from '../../../src/http/pages/problem-page.ts'
 import { resultPage } from '../../../src/http/pages/result-page.ts'
+import type { ErrorCode } from '../../../src/kernel/app-error.ts'
 import { everyPage } from './every-page.ts'
 import { xssCorpus } from './xss-corpus.ts'
 
@@ -169,18 +170,26 @@ describe('resultPage', () => {
   })
 
   it('tells what happened, what to do and the code when it failed', () => {
-    const codes = ['authorization_denied', 'upstream_timeout', 'link_expired', 'storage_unavailable', 'superseded']
+    const codes = [
+      'authorization_denied',
+      'upstream_timeout',
+      'link_expired',
+      'storage_unavailable',
+      'connector_disabled',
+    ] as const
     const texts = codes.map((code) => textOf(resultPage({ outcome: 'failed', code, requestId: 'r-1' }, nonce)))
     for (const [index, text] of texts.entries()) {
       expect(text).to.include(`Code ${codes[index]}`).and.to.include('r-1')
-      expect(text).to.match(/(start again|as it was|all is well)/)
+      expect(text).to.match(/(start again|all is well|Ask an administrator)/)
     }
     expect(new Set(texts.map((text) => text.slice(0, text.indexOf('Code'))))).to.have.property('size', codes.length)
   })
 
   it('says that it was our side for a code that it has no words for, even one from a prototype', () => {
     for (const code of ['internal', 'constructor', '__proto__', 'toString']) {
-      expect(textOf(resultPage({ outcome: 'failed', code }, nonce))).to.include('Something went wrong on our side.')
+      expect(textOf(resultPage({ outcome: 'failed', code: code as ErrorCode }, nonce))).to.include(
+        'Something went wrong on our side.',
+      )
     }
   })
 })
