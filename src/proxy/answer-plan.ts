@@ -1,5 +1,6 @@
+import { type Challenge, parseChallenge } from '../upstream/challenge.ts'
 import type { ProxyLimits } from './limits.ts'
-import { type AnswerHead, asksForScope, bodyKindOf } from './response-headers.ts'
+import { type AnswerHead, bodyKindOf } from './response-headers.ts'
 
 /**
  * What becomes of an upstream's answer:
@@ -10,7 +11,7 @@ import { type AnswerHead, asksForScope, bodyKindOf } from './response-headers.ts
  * - `discard`: the status is passed on, the body is not.
  */
 export type AnswerPlan =
-  | { readonly kind: 'unauthorized'; readonly status: 401 | 403 }
+  | { readonly kind: 'unauthorized'; readonly status: 401 | 403; readonly challenge: Challenge | null }
   | { readonly kind: 'refuse'; readonly reason: string }
   | { readonly kind: 'events' | 'stream' | 'discard' }
   | {
@@ -33,8 +34,10 @@ const nothing: AnswerPlan = { kind: 'hold', maxBytes: 0, whenLonger: 'refuse' }
  * (202, DELETE) it is dropped, because real servers put a word there.
  */
 export function planAnswer(status: number, head: AnswerHead, method: string, limits: ProxyLimits): AnswerPlan {
-  if (status === 401) return { kind: 'unauthorized', status }
-  if (status === 403 && asksForScope(head.wwwAuthenticate)) return { kind: 'unauthorized', status }
+  if (status === 401 || status === 403) {
+    const challenge = head.wwwAuthenticate === null ? null : parseChallenge(head.wwwAuthenticate)
+    if (status === 401 || challenge?.error === 'insufficient_scope') return { kind: 'unauthorized', status, challenge }
+  }
   if (head.flaw !== null) return { kind: 'refuse', reason: `bad header: ${head.flaw}` }
   if (status > 599) return { kind: 'refuse', reason: 'no HTTP status' }
   if (status >= 300 && status < 400) return { kind: 'refuse', reason: 'redirect' }

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import { AppError, type ErrorCode, isAppError } from '../kernel/app-error.ts'
+import type { AppError, ErrorCode } from '../kernel/app-error.ts'
 import { type Reply, writeAnswer } from './call.ts'
 
 type Face = { readonly status: number; readonly detail: string; readonly retryAfterSeconds?: number }
@@ -75,35 +75,4 @@ export function writeFailure(reply: Reply, error: AppError, headers: readonly st
     headers: ['content-type', 'application/problem+json', ...retry, ...headers],
     body: JSON.stringify(problem),
   })
-}
-
-/** undici's and the system's codes for what befalls a request before its answer. */
-const failureCodes: Readonly<Record<string, ErrorCode>> = {
-  ETIMEDOUT: 'upstream_timeout',
-  UND_ERR_CONNECT_TIMEOUT: 'upstream_timeout',
-  UND_ERR_HEADERS_TIMEOUT: 'upstream_timeout',
-  UND_ERR_BODY_TIMEOUT: 'upstream_timeout',
-  UND_ERR_HEADERS_OVERFLOW: 'upstream_protocol_error',
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'upstream_protocol_error',
-  UND_ERR_SOCKET: 'upstream_error',
-  ECONNRESET: 'upstream_error',
-  EPIPE: 'upstream_error',
-  // A header or path that undici refuses to write, and errors without a code, are mistakes of ours.
-  UND_ERR_INVALID_ARG: 'internal',
-  none: 'internal',
-}
-
-/** Makes an `AppError` of whatever ended a request to the upstream before its answer was complete. */
-export function toUpstreamFailure(error: unknown): AppError {
-  if (isAppError(error)) return error
-  const reason = systemCodeOf(error)
-  const code = reason.startsWith('HPE_') ? 'upstream_protocol_error' : (failureCodes[reason] ?? 'upstream_unreachable')
-  return new AppError(code, 'the call to the upstream failed', { meta: { reason }, cause: error })
-}
-
-/** Connecting to several addresses fails with one error for each; the first speaks for all. */
-function systemCodeOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return systemCodeOf(error.errors[0])
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return typeof code === 'string' ? code : 'none'
 }

@@ -105,8 +105,8 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
       const outcome = await relayOnce(incoming, principal, target, body)
       if (outcome.kind === 'failed') throw outcome.error
       if (outcome.kind !== 'unauthorized') return
-      const { status, wwwAuthenticate } = outcome
-      resolution = await recoverUnauthorized(principal, target, { status, wwwAuthenticate, attempt })
+      const { status, challenge } = outcome
+      resolution = await recoverUnauthorized(principal, target, { status, challenge, attempt })
       if (resolution.kind === 'usable') checkReplay(target, resolution.target, attempt, body)
     }
     if (resolution.kind === 'needs_connection') writeConnectPrompt(reply, resolution, { method, head, body })

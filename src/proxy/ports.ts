@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Resolution, UpstreamTarget } from '../connections/resolve-upstream.ts'
 import type { Principal } from '../kernel/principal.ts'
+import type { Challenge } from '../upstream/challenge.ts'
 
 /**
  * Tells who calls, from the request's credentials.
@@ -22,8 +23,8 @@ export type ResolveUpstream = (principal: Principal, connectorId: string) => Pro
 /** What the upstream said when it refused the credential of a target. */
 export type UnauthorizedAnswer = {
   readonly status: 401 | 403
-  /** The challenge as the upstream sent it: attacker input, at most 16 KB. */
-  readonly wwwAuthenticate: string | null
+  /** Attacker input. */
+  readonly challenge: Challenge | null
   /** 1: the call itself. 2: its one replay with a renewed credential, so another refresh would not help. */
   readonly attempt: 1 | 2
 }

@@ -1,18 +1,19 @@
 import type { ServerResponse } from 'node:http'
 import { AppError } from '../kernel/app-error.ts'
+import type { Challenge } from '../upstream/challenge.ts'
 import { type AnswerPlan, planAnswer } from './answer-plan.ts'
 import { commonHeaders, type Reply, writeAnswer } from './call.ts'
-import { toUpstreamFailure } from './failures.ts'
 import type { Beating, Heartbeat } from './heartbeat.ts'
 import type { ProxyLimits } from './limits.ts'
 import { type AnswerHead, readAnswerHead } from './response-headers.ts'
 import { advanceSseState, isAtEventBoundary, sseState } from './sse-boundary.ts'
 import type { UpstreamDispatcher, UpstreamHandler, UpstreamRequest } from './upstream-dispatcher.ts'
+import { toUpstreamFailure } from './upstream-failure.ts'
 
 /** What came of one attempt. With `answered` the caller has, or is getting, an answer. */
 export type RelayOutcome =
   | { readonly kind: 'answered' | 'caller_gone' }
-  | { readonly kind: 'unauthorized'; readonly status: 401 | 403; readonly wwwAuthenticate: string | null }
+  | { readonly kind: 'unauthorized'; readonly status: 401 | 403; readonly challenge: Challenge | null }
   | { readonly kind: 'failed'; readonly error: AppError }
 
 export type RelayDeps = {
@@ -69,9 +70,10 @@ class Relay implements UpstreamHandler, Beating, Relaying {
   #plan: AnswerPlan | null = null
   #held: Buffer[] = []
   #heldBytes = 0
+  /** The head of a stream until the first byte goes out: a stream that breaks before that becomes an error. */
+  #unsentHead: string[] | null = null
 
   #sse: number = sseState.atBoundary
-  #hasBody = false
   #isPaused = false
   #isRetired = false
   /** Beats since the upstream sent something, since the caller was sent something, and in all. */
@@ -109,7 +111,7 @@ class Relay implements UpstreamHandler, Beating, Relaying {
     this.#silent = 0
     switch (plan.kind) {
       case 'unauthorized':
-        this.#finish({ kind: 'unauthorized', status: plan.status, wwwAuthenticate: head.wwwAuthenticate })
+        this.#finish(plan)
         this.#abort?.()
         break
       case 'refuse':
@@ -135,6 +137,7 @@ class Relay implements UpstreamHandler, Beating, Relaying {
   onComplete(): void {
     if (this.#phase === 'holding') this.#answerHeld(this.#held)
     else if (this.#phase === 'streaming') {
+      this.#writeHead()
       this.#finish(answered)
       this.#response.end()
     }
@@ -178,20 +181,28 @@ class Relay implements UpstreamHandler, Beating, Relaying {
     // Comments change the length of an event stream.
     if (!isEvents && head.contentLength !== null) headers.push('content-length', String(head.contentLength))
     this.#phase = 'streaming'
-    this.#response.writeHead(this.#status, headers)
-    this.#settle(answered)
-    // Headers go with the first bytes if those are here already, else at once (REL-23).
+    this.#unsentHead = headers
+    // The head goes with the first bytes if those are here already, else at once (REL-23).
     if (isEvents) process.nextTick(flushHead, this)
     if (this.#isRetired) this.retire()
   }
 
   flushHead(): void {
-    if (this.#phase === 'streaming' && !this.#hasBody) this.#response.flushHeaders()
+    if (this.#phase !== 'streaming' || this.#unsentHead === null) return
+    this.#writeHead()
+    this.#response.flushHeaders()
+  }
+
+  #writeHead(): void {
+    if (this.#unsentHead === null) return
+    this.#response.writeHead(this.#status, this.#unsentHead)
+    this.#unsentHead = null
+    this.#settle(answered)
   }
 
   #pass(chunk: Buffer): boolean {
     this.#quiet = 0
-    this.#hasBody = true
+    this.#writeHead()
     if (this.#plan?.kind === 'events') this.#sse = advanceSseState(this.#sse, chunk)
     const hasRoom = this.#response.write(chunk)
     if (this.#isRetired && this.#canBeCut()) {
@@ -246,7 +257,6 @@ class Relay implements UpstreamHandler, Beating, Relaying {
   #keepAlive(): void {
     if (!this.#canBeCut() || this.#isPaused) return
     this.#quiet = 0
-    this.#hasBody = true
     this.#response.write(keepAliveComment)
   }
 
@@ -257,6 +267,7 @@ class Relay implements UpstreamHandler, Beating, Relaying {
   /** Our own end of a stream: clean between two events, else visibly broken. */
   #endStream(): void {
     const isClean = this.#canBeCut()
+    this.#writeHead()
     this.#finish(answered)
     if (isClean) this.#response.end()
     else this.#response.destroy()
@@ -265,7 +276,7 @@ class Relay implements UpstreamHandler, Beating, Relaying {
 
   /** Before anything was sent the caller gets an error, after that a broken connection: never a clean end (PX-09). */
   #fail(error: AppError): void {
-    const hasBegun = this.#phase === 'streaming'
+    const hasBegun = this.#phase === 'streaming' && this.#unsentHead === null
     this.#finish({ kind: 'failed', error })
     if (hasBegun) this.#response.destroy()
     this.#abort?.()

@@ -117,10 +117,3 @@ export function bodyKindOf(contentType: string | null): BodyKind {
       return 'foreign'
   }
 }
-
-const insufficientScope = /(?:^|[\s,])error\s*=\s*"?insufficient_scope"?(?:[\s,]|$)/i
-
-/** True for a challenge that asks for more scopes (RFC 6750 section 3.1). Linear in its length. */
-export function asksForScope(wwwAuthenticate: string | null): boolean {
-  return wwwAuthenticate !== null && insufficientScope.test(wwwAuthenticate)
-}

@@ -1,0 +1,190 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { Agent, type Dispatcher } from 'undici'
+import { readApiKey } from '../../../src/access/authenticate.ts'
+import type { Resolution, UpstreamTarget } from '../../../src/connections/resolve-upstream.ts'
+import { createAddressPolicy } from '../../../src/egress/address-policy.ts'
+import { createGuardedDispatcher } from '../../../src/egress/guarded-dispatcher.ts'
+import { createFrontDoor, serverOptions } from '../../../src/http/front-door.ts'
+import { AppError } from '../../../src/kernel/app-error.ts'
+import { systemClock } from '../../../src/kernel/clock.ts'
+import type { Principal } from '../../../src/kernel/principal.ts'
+import { Secret } from '../../../src/kernel/secret.ts'
+import { createLogger } from '../../../src/log/logger.ts'
+import type { ProxyLimits } from '../../../src/proxy/limits.ts'
+import { createMcpEndpoint, type McpEndpoint } from '../../../src/proxy/mcp-endpoint.ts'
+import type { RecoverUnauthorized, ResolveUpstream } from '../../../src/proxy/ports.ts'
+
+export const connectorId = '019b0000-0000-7000-8000-000000000001'
+
+/** Keys that callers may use, and whose they are. */
+export const keys = { alice: 'pbk_alice-key', bob: 'pbk_bob-key' } as const
+
+export const bearer = (name: keyof typeof keys): { authorization: string } => ({
+  authorization: `Bearer ${keys[name]}`,
+})
+
+export type StartOptions = {
+  readonly upstreamUrl: string
+  readonly resolve?: ResolveUpstream
+  readonly recover?: RecoverUnauthorized
+  readonly limits?: Partial<ProxyLimits>
+  readonly allowedOrigins?: readonly string[]
+}
+
+export type StartedEndpoint = {
+  readonly origin: string
+  readonly port: number
+  /** The MCP endpoint of `connectorId`. */
+  readonly url: string
+  readonly endpoint: McpEndpoint
+  /** What was logged, one parsed line each. */
+  readonly log: readonly Record<string, unknown>[]
+  inFlight(): number
+  close(): Promise<void>
+}
+
+/** A target as connections would hand it over. */
+export function targetOf(url: string, change: Partial<UpstreamTarget> = {}): UpstreamTarget {
+  return {
+    tenantId: 'tenant',
+    connectorId,
+    connectionId: 'connection',
+    tokenVersion: 1,
+    url,
+    headers: { authorization: new Secret('Bearer upstream-token') },
+    isRefreshable: true,
+    ...change,
+  }
+}
+
+export const usable = (target: UpstreamTarget): Resolution => ({ kind: 'usable', target })
+
+/**
+ * The front door and the MCP endpoint on a real port, with the guarded dispatcher: everything but the store behind
+ * `authenticate` and `resolveUpstream`.
+ */
+export async function startEndpoint(options: StartOptions): Promise<StartedEndpoint> {
+  const server = createServer(serverOptions)
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  const publicUrl = new URL(`http://127.0.0.1:${port}`)
+  const log: Record<string, unknown>[] = []
+  const logger = createLogger('debug', { write: (line) => void log.push(JSON.parse(line)) })
+  const policy = createAddressPolicy({ allow: [], allowLoopback: true, ports: [443] })
+  const dispatcher = createGuardedDispatcher({ policy, connectionsPerOrigin: 2048 })
+  const key = randomBytes(32)
+  const endpoint = createMcpEndpoint({
+    authenticate: async (request) => principalOf(readApiKey(request)),
+    resolveUpstream: options.resolve ?? (async () => usable(targetOf(options.upstreamUrl))),
+    recoverUnauthorized: options.recover ?? (async (_principal, target) => usable(target)),
+    dispatcher,
+    sessionKeys: { active: key, all: [key] },
+    publicUrl,
+    allowedOrigins: options.allowedOrigins ?? [],
+    log: logger,
+    limits: options.limits ?? {},
+  })
+  const door = createFrontDoor({
+    publicUrl,
+    allowedHosts: [`localhost:${port}`],
+    mcpEndpoint: endpoint,
+    koaCallback: (_request, response) => response.writeHead(404).end('koa'),
+    log: logger,
+    clock: systemClock,
+  })
+  server.on('request', door.handle)
+  return {
+    origin: publicUrl.origin,
+    port,
+    url: `${publicUrl.origin}/connectors/${connectorId}/mcp`,
+    endpoint,
+    log,
+    inFlight: door.inFlight,
+    close: async () => {
+      endpoint.stop()
+      const closed = once(server, 'close')
+      server.close()
+      server.closeAllConnections()
+      await closed
+      await dispatcher.destroy()
+    },
+  }
+}
+
+function principalOf(key: string | null): Principal {
+  const name = Object.entries(keys).find(([, value]) => value === key)?.[0]
+  if (name === undefined) throw new AppError('unauthenticated', 'no such key')
+  return { id: name, tenantId: 'tenant', kind: 'user', subject: name, role: 'member', scopes: new Set(), label: name }
+}
+
+export type Answered = {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>
+  readonly body: string
+}
+
+export type CallOptions = {
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string | Buffer
+  readonly path?: string
+}
+
+export const ping = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping' })
+
+/** A caller: one HTTP request, its whole answer. */
+export type Caller = {
+  call(options?: CallOptions): Promise<Answered>
+  /** The head of the answer and its open body. */
+  open(options?: CallOptions & { readonly signal?: AbortSignal }): Promise<Dispatcher.ResponseData>
+  close(): Promise<void>
+}
+
+/** Calls as Alice unless told otherwise, POST with a ping unless told otherwise. */
+export function createCaller(target: StartedEndpoint): Caller {
+  const agent = new Agent({ bodyTimeout: 0, connections: 2048 })
+  const open: Caller['open'] = ({ method = 'POST', headers = {}, body, path, signal } = {}) =>
+    agent.request({
+      origin: target.origin,
+      path: path ?? new URL(target.url).pathname,
+      method: method as Dispatcher.HttpMethod,
+      headers: {
+        ...bearer('alice'),
+        accept: 'application/json, text/event-stream',
+        ...(method === 'POST' ? { 'content-type': 'application/json' } : {}),
+        ...headers,
+      },
+      body: body ?? (method === 'POST' ? ping : null),
+      ...(signal === undefined ? {} : { signal }),
+    })
+  return {
+    open,
+    call: async (options) => {
+      const { statusCode, headers, body } = await open(options)
+      return { status: statusCode, headers, body: await body.text() }
+    },
+    close: () => agent.destroy(),
+  }
+}
+
+/** Sends bytes over a socket of their own and reads until the other side closes, or `isEnough` of it. */
+export function sendBytes(
+  port: number,
+  bytes: string,
+  isEnough: (text: string) => boolean = () => false,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(bytes, 'latin1'))
+    let text = ''
+    socket.setEncoding('latin1')
+    socket.on('data', (chunk: string) => {
+      text += chunk
+      if (isEnough(text)) socket.destroy()
+    })
+    socket.on('error', reject)
+    socket.on('close', () => resolve(text))
+  })
+}
