@@ -21,11 +21,7 @@ export type HttpServer = {
  *
  * @throws PortError
  */
-export async function startHttpServer(
-  app: App,
-  settings: Settings,
-  timings: Timings['shutdown'],
-): Promise<HttpServer> {
+export async function startHttpServer(app: App, settings: Settings, timings: Timings['shutdown']): Promise<HttpServer> {
   let isShuttingDown = false
   const { frontDoor, mcpEndpoint } = app.createHttp(() => isShuttingDown)
   const server = createServer(serverOptions, frontDoor.handle)

@@ -11,7 +11,11 @@ import { migrate, pendingMigrations } from './storage/migrate.ts'
  *
  * @throws Error naming what is pending
  */
-export async function prepareDatabase(databaseUrl: Secret, settings: Pick<Settings, 'MIGRATE'>, log: Logger): Promise<void> {
+export async function prepareDatabase(
+  databaseUrl: Secret,
+  settings: Pick<Settings, 'MIGRATE'>,
+  log: Logger,
+): Promise<void> {
   const options = { folder: join(packageRoot(), 'prisma', 'migrations'), steps: [queueMigration], log }
   if (settings.MIGRATE === 'auto') {
     await migrate(databaseUrl.reveal(), options)

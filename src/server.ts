@@ -8,7 +8,7 @@ import { runProcess } from './run-process.ts'
 import { findDatabase } from './storage/find-database.ts'
 
 /** The server process on its own, for deployments: `node dist/src/server.js`. `npm start` runs everything at once. */
-const log = createLogger(process.env['LOG_LEVEL'] ?? 'info')
+const log = createLogger(process.env.LOG_LEVEL ?? 'info')
 
 await runProcess(log, async () => {
   const settings = readSettings(process.env)

@@ -10,12 +10,13 @@ import { startRefreshWorker } from './refresh.ts'
 import { startSweep } from './sweep.ts'
 
 /** The worker process: `node dist/workers/main.js`. Any number of them may run. */
-const log = createLogger(process.env['LOG_LEVEL'] ?? 'info')
+const log = createLogger(process.env.LOG_LEVEL ?? 'info')
 
 await runProcess(log, async () => {
   const settings = readSettings(process.env)
   const databaseUrl = await findDatabase(settings.DATABASE_URL, settings.DATA_DIR)
-  if (databaseUrl === null) throw new Error('No database. Set DATABASE_URL, or start Patchbay on this data folder first: npm start')
+  if (databaseUrl === null)
+    throw new Error('No database. Set DATABASE_URL, or start Patchbay on this data folder first: npm start')
   const app = createApp({ settings, databaseUrl, log, env: process.env })
   const backend = createQueueBackend({ redisUrl: settings.REDIS_URL, databaseUrl })
   const refreshQueue = createRefreshQueue(backend, log)

@@ -1,6 +1,6 @@
 import { AppError } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
-import { type PrincipalKind, type Role, type Scope, scopes as allScopes } from '../kernel/principal.ts'
+import { scopes as allScopes, type PrincipalKind, type Role, type Scope } from '../kernel/principal.ts'
 import { hashToken, randomToken, Secret } from '../kernel/secret.ts'
 import { scopesOfRole } from './rights.ts'
 import type { AccessStore, ApiKey } from './store.ts'

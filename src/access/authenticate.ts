@@ -22,12 +22,16 @@ export function readApiKey({ rawHeaders }: CredentialSource): string | null {
     if (rawHeaders[index]?.toLowerCase() === 'authorization') values.push(rawHeaders[index + 1] ?? '')
   }
   if (values.length > 1) {
-    throw new AppError('invalid_request', 'two Authorization headers', { publicDetail: 'Send one Authorization header, not several.' })
+    throw new AppError('invalid_request', 'two Authorization headers', {
+      publicDetail: 'Send one Authorization header, not several.',
+    })
   }
   const [value] = values
   if (value === undefined) return null
   if (value.length > maxCredentialLength) {
-    throw new AppError('invalid_request', 'Authorization header too long', { publicDetail: 'The Authorization header is longer than 8 KB.' })
+    throw new AppError('invalid_request', 'Authorization header too long', {
+      publicDetail: 'The Authorization header is longer than 8 KB.',
+    })
   }
   const [, scheme = '', credentials = ''] = /^(\S+) +(\S+) *$/.exec(value) ?? []
   if (scheme.toLowerCase() === 'bearer') return credentials

@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { App } from '../app.ts'
+import { addMs, systemClock } from '../kernel/clock.ts'
 import { isId } from '../kernel/id.ts'
 import { type PrincipalKind, principalKinds, type Role, roles, type Scope, scopes } from '../kernel/principal.ts'
-import { addMs, systemClock } from '../kernel/clock.ts'
 
 type CreateOptions = {
   label: string
@@ -81,7 +81,8 @@ async function list(app: App, options: TenantOptions): Promise<void> {
   }
   if (keys.length === 0) console.log('No keys. Make one with: patchbay api-keys create --label <text>')
   for (const key of keys) {
-    const state = key.revokedAt !== null ? 'revoked' : key.expiresAt === null ? 'active' : `until ${key.expiresAt.toISOString()}`
+    const state =
+      key.revokedAt !== null ? 'revoked' : key.expiresAt === null ? 'active' : `until ${key.expiresAt.toISOString()}`
     console.log([key.id, `${key.hint}...`, key.role, `${key.kind}:${key.subject}`, state, key.label].join('  '))
   }
 }

@@ -35,7 +35,8 @@ export function banner({ publicUrl, sandboxUrl, firstKey, isTerminal, logFile }:
 }
 
 function keyLines({ key, file }: FirstKey, isTerminal: boolean): string[] {
-  if (key !== null && isTerminal) return [`  Admin API key     ${key.reveal()}`, `                    (also in ${file}; keep it to yourself)`]
+  if (key !== null && isTerminal)
+    return [`  Admin API key     ${key.reveal()}`, `                    (also in ${file}; keep it to yourself)`]
   if (file !== null) return [`  Admin API key     in ${file}`, `                    (another one: ${makeKey})`]
   return [`  Admin API key     make one with: ${makeKey}`]
 }

@@ -5,7 +5,7 @@ import { Secret } from '../kernel/secret.ts'
 import type { Logger } from '../log/logger.ts'
 import { startEmbeddedPostgres } from '../storage/embedded-postgres.ts'
 import { acquireInstanceLock, type InstanceLock } from '../storage/instance-lock.ts'
-import { type FirstKey, ensureFirstKey } from './first-key.ts'
+import { ensureFirstKey, type FirstKey } from './first-key.ts'
 import { requireFreePort } from './free-port.ts'
 import { startWorkerProcess } from './worker-process.ts'
 
@@ -52,7 +52,11 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
   }
 }
 
-async function startParts(options: LocalStackOptions, lock: InstanceLock, parts: Part[]): Promise<Omit<LocalStack, 'close'>> {
+async function startParts(
+  options: LocalStackOptions,
+  lock: InstanceLock,
+  parts: Part[],
+): Promise<Omit<LocalStack, 'close'>> {
   const { settings, env, log, logFile, say } = options
   const hasSandbox = settings.SANDBOX_PORT !== 0 && settings.isLoopback
   await requireFreePort('PORT', settings.PORT, settings.HOST)
@@ -90,7 +94,10 @@ async function startParts(options: LocalStackOptions, lock: InstanceLock, parts:
 }
 
 async function takeLock(settings: Settings): Promise<InstanceLock> {
-  const result = await acquireInstanceLock(settings.DATA_DIR, { url: settings.PUBLIC_URL.origin, startedAt: systemClock.now() })
+  const result = await acquireInstanceLock(settings.DATA_DIR, {
+    url: settings.PUBLIC_URL.origin,
+    startedAt: systemClock.now(),
+  })
   if (result.state === 'acquired') return result.lock
   const { pid, url, startedAt } = result.instance
   throw new Error(
@@ -99,7 +106,12 @@ async function takeLock(settings: Settings): Promise<InstanceLock> {
   )
 }
 
-async function startDatabase(settings: Settings, lock: InstanceLock, parts: Part[], { log, say }: LocalStackOptions): Promise<Secret> {
+async function startDatabase(
+  settings: Settings,
+  lock: InstanceLock,
+  parts: Part[],
+  { log, say }: LocalStackOptions,
+): Promise<Secret> {
   const postgres = await startEmbeddedPostgres({ dataDir: settings.DATA_DIR, log })
   let isStopping = false
   parts.push({

@@ -3,8 +3,8 @@ import type { Connector } from '../connectors/connector.ts'
 import { AppError } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { newId } from '../kernel/id.ts'
-import type { Preset } from '../presets/preset.ts'
 import type { PresetCatalog } from '../presets/match-preset.ts'
+import type { Preset } from '../presets/preset.ts'
 import type { AuthorizationServer } from '../upstream/authorization-server.ts'
 import type { Client, TokenEndpointAuthMethod } from '../upstream/client.ts'
 import type { RegisterClient } from '../upstream/register-client.ts'
@@ -26,7 +26,9 @@ type Deps = {
 function pickAuthMethod(server: AuthorizationServer, hasSecret: boolean): TokenEndpointAuthMethod {
   if (!hasSecret) return 'none'
   const offered = server.tokenEndpointAuthMethods
-  return offered.includes('client_secret_post') && !offered.includes('client_secret_basic') ? 'client_secret_post' : 'client_secret_basic'
+  return offered.includes('client_secret_post') && !offered.includes('client_secret_basic')
+    ? 'client_secret_post'
+    : 'client_secret_basic'
 }
 
 /** Preset credentials go to the preset's issuer only. */
@@ -51,7 +53,8 @@ export function createChooseClient({ registrations, presets, registerClient, vau
     if (preset?.clientId !== undefined) {
       if (!presetFits(preset, server)) {
         throw new AppError('authorization_server_invalid', 'server names another issuer than its preset', {
-          publicDetail: 'This server now names another authorization server than its preset does. Ask an administrator.',
+          publicDetail:
+            'This server now names another authorization server than its preset does. Ask an administrator.',
         })
       }
       const method = pickAuthMethod(server, preset.clientSecret !== undefined)
@@ -86,7 +89,8 @@ export function createChooseClient({ registrations, presets, registerClient, vau
       issuer: server.issuer,
       redirectUri,
       clientId: client.clientId,
-      sealedClientSecret: client.clientSecret === undefined ? null : sealFor(vault, 'registrationSecret', row, client.clientSecret),
+      sealedClientSecret:
+        client.clientSecret === undefined ? null : sealFor(vault, 'registrationSecret', row, client.clientSecret),
       tokenEndpointAuthMethod: client.tokenEndpointAuthMethod,
       expiresAt: client.expiresAt ?? null,
     })

@@ -4,8 +4,8 @@ import type { Clock } from '../kernel/clock.ts'
 import { hashToken, Secret } from '../kernel/secret.ts'
 import type { Background } from '../log/background.ts'
 import type { Client } from '../upstream/client.ts'
-import type { ExchangeFailure, TokenEndpoint, TokenSet } from '../upstream/token-endpoint.ts'
 import type { Probe } from '../upstream/probe.ts'
+import type { ExchangeFailure, TokenEndpoint, TokenSet } from '../upstream/token-endpoint.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { FindClient } from './choose-client.ts'
 import { cleared } from './connect.ts'
@@ -123,7 +123,8 @@ export function createCompleteFlow(deps: Deps) {
       tokenVersion: 0,
       accessExpiresAt,
       // without a refresh token the worker looks again when the access token has run out, and says so
-      nextRefreshAt: refreshToken === undefined ? accessExpiresAt : refreshTime(requestedAt, accessExpiresAt, deps.random()),
+      nextRefreshAt:
+        refreshToken === undefined ? accessExpiresAt : refreshTime(requestedAt, accessExpiresAt, deps.random()),
       sealedAccessToken: sealFor(vault, 'accessToken', connection, tokens.accessToken),
       sealedRefreshToken: refreshToken === undefined ? null : sealFor(vault, 'refreshToken', connection, refreshToken),
     }
@@ -134,7 +135,9 @@ export function createCompleteFlow(deps: Deps) {
     if (server.revocationEndpoint === undefined) return
     const { issuer, tokenEndpoint: endpoint, revocationEndpoint } = server
     const token = tokens.refreshToken ?? tokens.accessToken
-    background.run('revoke', () => tokenEndpoint.revoke({ server: { issuer, tokenEndpoint: endpoint, revocationEndpoint }, client, token }))
+    background.run('revoke', () =>
+      tokenEndpoint.revoke({ server: { issuer, tokenEndpoint: endpoint, revocationEndpoint }, client, token }),
+    )
   }
 }
 

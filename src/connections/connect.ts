@@ -51,7 +51,8 @@ export function createConnect(deps: Deps) {
     const redirectUrl = request.redirectUrl === undefined ? null : redirectPolicy(request.redirectUrl)
     let connection = await connections.ensure(connector.tenantId, connector.id, binding.scope, binding.subjectId)
 
-    if (request.accessToken !== undefined) return connectWithToken(principal, connector, connection, request.accessToken)
+    if (request.accessToken !== undefined)
+      return connectWithToken(principal, connector, connection, request.accessToken)
 
     let outcome = await probeAs(connector, connection)
     if (outcome.kind === 'unauthorized' && connection.sealedRefreshToken !== null && connection.challenge === null) {
@@ -64,14 +65,16 @@ export function createConnect(deps: Deps) {
       }
     }
     if (outcome.kind === 'ok') return markConnected(principal, connection)
-    if (outcome.kind === 'unauthorized') return requireAuthorization(principal, connector, connection, outcome.challenge, redirectUrl)
+    if (outcome.kind === 'unauthorized')
+      return requireAuthorization(principal, connector, connection, outcome.challenge, redirectUrl)
     throw probeFailure(outcome)
   }
 
   /** A challenge that a relayed call met is believed before a probe that may pass without a token. */
   async function probeAs(connector: Connector, connection: Connection): Promise<ProbeOutcome> {
     if (connection.challenge !== null) return { kind: 'unauthorized', status: 401, challenge: connection.challenge }
-    if (connector.authType === 'oauth2' && !hasUsableGrant(connection)) return { kind: 'unauthorized', status: 401, challenge: null }
+    if (connector.authType === 'oauth2' && !hasUsableGrant(connection))
+      return { kind: 'unauthorized', status: 401, challenge: null }
     return probe({ url: new URL(connector.url), headers: credentialHeaders(vault, connection) })
   }
 
@@ -84,7 +87,9 @@ export function createConnect(deps: Deps) {
     const headers = { authorization: new Secret(`Bearer ${accessToken.reveal()}`) }
     const outcome = await probe({ url: new URL(connector.url), headers })
     if (outcome.kind === 'unauthorized') {
-      throw new AppError('access_token_rejected', 'given token refused by the upstream', { meta: { status: outcome.status } })
+      throw new AppError('access_token_rejected', 'given token refused by the upstream', {
+        meta: { status: outcome.status },
+      })
     }
     if (outcome.kind !== 'ok') throw probeFailure(outcome)
     return storedOr(
@@ -113,7 +118,11 @@ export function createConnect(deps: Deps) {
           ...(keepsGrant ? cleared : { ...withoutGrant, authType: 'none', grantEpoch: connection.grantEpoch + 1 }),
           state: 'connected',
         },
-        { type: 'connector.connected', ...(keepsGrant ? {} : { code: 'no_authorization_needed' }), actorId: principal.id },
+        {
+          type: 'connector.connected',
+          ...(keepsGrant ? {} : { code: 'no_authorization_needed' }),
+          actorId: principal.id,
+        },
       ),
     )
   }
@@ -127,7 +136,8 @@ export function createConnect(deps: Deps) {
   ): Promise<Connection> {
     if (connector.authType === 'none') {
       throw new AppError('upstream_error', 'a server declared open asks for authorization', {
-        publicDetail: 'This connector is set to need no authorization, but its server asks for one. Change its auth type to auto.',
+        publicDetail:
+          'This connector is set to need no authorization, but its server asks for one. Change its auth type to auto.',
       })
     }
     const authorization = await deps.prepareAuthorization(connector, challenge)
@@ -154,7 +164,13 @@ export function createConnect(deps: Deps) {
 export type Connect = ReturnType<typeof createConnect>
 
 /** What a new state leaves behind. */
-export const cleared = { disconnectCode: null, disconnectReason: null, lastError: null, challenge: null, failCount: 0 } as const
+export const cleared = {
+  disconnectCode: null,
+  disconnectReason: null,
+  lastError: null,
+  challenge: null,
+  failCount: 0,
+} as const
 
 /** A connection without any grant. */
 export const withoutGrant = {

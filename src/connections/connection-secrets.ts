@@ -5,7 +5,12 @@ import type { Flow, Registration, Ticket } from './store.ts'
 
 type Row = { readonly id: string; readonly tenantId: string }
 
-const place = (table: string, column: string, { id, tenantId }: Row): SealedPlace => ({ table, column, rowId: id, tenantId })
+const place = (table: string, column: string, { id, tenantId }: Row): SealedPlace => ({
+  table,
+  column,
+  rowId: id,
+  tenantId,
+})
 
 const places = {
   accessToken: (row: Row) => place('connections', 'sealed_access_token', row),

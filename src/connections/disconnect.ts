@@ -1,11 +1,11 @@
 import type { Connector } from '../connectors/connector.ts'
 import { AppError } from '../kernel/app-error.ts'
 import type { Principal } from '../kernel/principal.ts'
-import type { ConnectionStore } from './store.ts'
-import type { RevokeGrant } from './revoke-grant.ts'
 import { withoutGrant } from './connect.ts'
 import type { Connection } from './connection.ts'
 import { disconnectReasons } from './disconnect-reason.ts'
+import type { RevokeGrant } from './revoke-grant.ts'
+import type { ConnectionStore } from './store.ts'
 import { requireConnectable } from './whose-connection.ts'
 
 type Deps = { readonly connections: ConnectionStore; readonly revokeGrant: RevokeGrant }

@@ -7,7 +7,12 @@ import type { Connection } from './connection.ts'
 import { sealFor } from './connection-secrets.ts'
 import type { PinnedAuthorization, TicketStore } from './store.ts'
 
-type Deps = { readonly tickets: TicketStore; readonly vault: Vault; readonly clock: Clock; readonly ticketTtlMs: number }
+type Deps = {
+  readonly tickets: TicketStore
+  readonly vault: Vault
+  readonly clock: Clock
+  readonly ticketTtlMs: number
+}
 
 export type TicketRequest = {
   /** Null when the connection lost its grant by itself. */

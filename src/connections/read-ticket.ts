@@ -23,7 +23,8 @@ export function createReadTicket({ tickets, connections, connectors, clock }: De
     const ticket = await tickets.findByHash(hashToken(token), clock.now())
     if (ticket === null) return null
     const connection = await connections.find(ticket.tenantId, ticket.connectionId)
-    if (connection === null || connection.grantEpoch !== ticket.grantEpoch || connection.state !== 'auth_required') return null
+    if (connection === null || connection.grantEpoch !== ticket.grantEpoch || connection.state !== 'auth_required')
+      return null
     const connector = await connectors.find(ticket.tenantId, connection.connectorId)
     return connector === null || !connector.enabled ? null : { ticket, connection, connector }
   }

@@ -31,7 +31,8 @@ export function createRedirectPolicy({ publicUrl, allow, isLoopbackAllowed }: Op
   return (raw) => {
     if (raw.length > maxLength) refuse(`The redirect_url is longer than ${maxLength} characters.`)
     if (forbiddenCharacters.test(raw)) refuse('The redirect_url holds a space, a control character or a backslash.')
-    if (!/^https?:\/\/[^/]/i.test(raw) || !URL.canParse(raw)) refuse('The redirect_url must be an http(s) URL that names a host.')
+    if (!/^https?:\/\/[^/]/i.test(raw) || !URL.canParse(raw))
+      refuse('The redirect_url must be an http(s) URL that names a host.')
     const url = new URL(raw)
     if (url.username !== '' || url.password !== '') refuse('The redirect_url must not hold a user name or password.')
     if (raw.includes('#')) refuse('The redirect_url must not have a fragment (#...).')

@@ -79,7 +79,10 @@ export function createRefreshConnection(deps: Deps) {
     const leased = await connections.takeLease(seen, owner, timings.leaseMs)
     if (leased === null) return waitForHolder(seen)
     const heartbeat = setInterval(() => {
-      background.run('renew refresh lease', async () => void (await connections.renewLease(leased.id, owner, timings.leaseMs)))
+      background.run(
+        'renew refresh lease',
+        async () => void (await connections.renewLease(leased.id, owner, timings.leaseMs)),
+      )
     }, timings.heartbeatMs)
     try {
       return await refreshLeased(leased)
@@ -93,13 +96,19 @@ export function createRefreshConnection(deps: Deps) {
     const connector = await connectors.find(connection.tenantId, connection.connectorId)
     const refreshToken = openRefreshToken(vault, connection)
     const { issuer, tokenEndpoint: endpoint, clientId, tokenEndpointAuthMethod } = connection
-    if (connector === null || refreshToken === undefined || issuer === null || endpoint === null) return { kind: 'ended' }
+    if (connector === null || refreshToken === undefined || issuer === null || endpoint === null)
+      return { kind: 'ended' }
     if (clientId === null || tokenEndpointAuthMethod === null) return { kind: 'ended' }
     const client = await findClient(connector, { ...connection, clientId, tokenEndpointAuthMethod })
     if (client === null) return end(connection, 'client_rejected')
 
     const ask = () =>
-      tokenEndpoint.refresh({ server: { issuer, tokenEndpoint: endpoint }, client, refreshToken, resource: connection.resource })
+      tokenEndpoint.refresh({
+        server: { issuer, tokenEndpoint: endpoint },
+        client,
+        refreshToken,
+        resource: connection.resource,
+      })
     const requestedAt = clock.now()
     let outcome = await ask()
     // bytes were sent and no answer came: most servers take the same token once more within a short grace
@@ -118,7 +127,11 @@ export function createRefreshConnection(deps: Deps) {
       case 'ok':
         return store(connection, client, outcome.tokens, requestedAt)
       case 'transient':
-        return retryLater(connection, 'upstream_unavailable', outcome.retryAfterMs ?? retryDelayMs(connection.failCount + 1, random()))
+        return retryLater(
+          connection,
+          'upstream_unavailable',
+          outcome.retryAfterMs ?? retryDelayMs(connection.failCount + 1, random()),
+        )
       case 'malformed':
         return connection.failCount + 1 < maxMalformedAnswers
           ? retryLater(connection, 'malformed_token_response', retryDelayMs(connection.failCount + 1, random()))
@@ -132,7 +145,11 @@ export function createRefreshConnection(deps: Deps) {
         return end(connection, 'refresh_config_error')
       case 'rejected': {
         const current = await connections.find(connector.tenantId, connection.id)
-        if (current !== null && current.grantEpoch === connection.grantEpoch && current.tokenVersion > connection.tokenVersion) {
+        if (
+          current !== null &&
+          current.grantEpoch === connection.grantEpoch &&
+          current.tokenVersion > connection.tokenVersion
+        ) {
           return { kind: 'adopted', connection: current }
         }
         return end(connection, 'refresh_token_rejected')
@@ -140,7 +157,12 @@ export function createRefreshConnection(deps: Deps) {
     }
   }
 
-  async function store(connection: Connection, client: Client, tokens: TokenSet, requestedAt: Date): Promise<RefreshResult> {
+  async function store(
+    connection: Connection,
+    client: Client,
+    tokens: TokenSet,
+    requestedAt: Date,
+  ): Promise<RefreshResult> {
     const accessExpiresAt = accessExpiry(requestedAt, tokens.expiresInSeconds)
     const stored = await connections.compareAndSet(
       connection,
@@ -210,7 +232,9 @@ export function createRefreshConnection(deps: Deps) {
     const { issuer, tokenEndpoint: endpoint, revocationEndpoint } = connection
     if (issuer === null || endpoint === null || revocationEndpoint === null) return
     const token = tokens.refreshToken ?? tokens.accessToken
-    background.run('revoke', () => tokenEndpoint.revoke({ server: { issuer, tokenEndpoint: endpoint, revocationEndpoint }, client, token }))
+    background.run('revoke', () =>
+      tokenEndpoint.revoke({ server: { issuer, tokenEndpoint: endpoint, revocationEndpoint }, client, token }),
+    )
   }
 }
 

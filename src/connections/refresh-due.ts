@@ -18,7 +18,8 @@ export type DueReference = { readonly tenantId: string; readonly connectionId: s
 export function createRefreshDue({ connections, refreshConnection, expireAccess }: Deps) {
   return async ({ tenantId, connectionId, tokenVersion }: DueReference): Promise<RefreshResult['kind'] | 'stale'> => {
     const connection: Connection | null = await connections.find(tenantId, connectionId)
-    if (connection === null || connection.tokenVersion !== tokenVersion || connection.nextRefreshAt === null) return 'stale'
+    if (connection === null || connection.tokenVersion !== tokenVersion || connection.nextRefreshAt === null)
+      return 'stale'
     const result = await refreshConnection(connection)
     if (result.kind === 'not_refreshable') await expireAccess(connection)
     return result.kind

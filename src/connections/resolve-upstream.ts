@@ -12,9 +12,9 @@ import { type Connection, hasUsableGrant } from './connection.ts'
 import { credentialHeaders } from './connection-secrets.ts'
 import { disconnectReasons } from './disconnect-reason.ts'
 import type { FindConnectUrl } from './find-connect-url.ts'
+import type { MintTicket } from './mint-ticket.ts'
 import type { RefreshConnection } from './refresh-connection.ts'
 import type { ConnectionStore } from './store.ts'
-import type { MintTicket } from './mint-ticket.ts'
 
 /** Where a relayed call goes, and with what. */
 export type UpstreamTarget = {
@@ -79,7 +79,7 @@ export function createResolveUpstream(deps: Deps) {
     const preset = connector.presetId === null ? undefined : deps.presets.byId(connector.presetId)
     return {
       kind: 'needs_connection',
-      connectorName: connectorName(connector, preset?.metadata['name']),
+      connectorName: connectorName(connector, preset?.metadata.name),
       connectUrl: connection === null ? null : await deps.findConnectUrl(principal, connector, connection),
       reason: reasonFor(connection),
     }
@@ -113,13 +113,18 @@ export function createRecoverUnauthorized(deps: Deps & { readonly resolveUpstrea
     if (connection === null) throw new AppError('not_found', 'connection went away during a call')
     // a second refusal, of a token that is brand-new, is not for another refresh to mend
     const isRefreshUseless = failure.status === 403 || failure.attempt === 2
-    if (!isRefreshUseless && connection.tokenVersion === target.tokenVersion && connection.sealedRefreshToken !== null) {
+    if (
+      !isRefreshUseless &&
+      connection.tokenVersion === target.tokenVersion &&
+      connection.sealedRefreshToken !== null
+    ) {
       const result = await refreshConnection(connection)
       if (result.kind === 'busy') throw new AppError('refresh_in_progress', 'another process refreshes')
       if (result.kind === 'transient') throw new AppError('upstream_unreachable', 'token refresh failed for now')
       return resolveUpstream(principal, target.connectorId)
     }
-    if (!isRefreshUseless && connection.tokenVersion !== target.tokenVersion) return resolveUpstream(principal, target.connectorId)
+    if (!isRefreshUseless && connection.tokenVersion !== target.tokenVersion)
+      return resolveUpstream(principal, target.connectorId)
     await requireAuthorization(connection, failure.challenge)
     return resolveUpstream(principal, target.connectorId)
   }
@@ -133,7 +138,10 @@ export function createRecoverUnauthorized(deps: Deps & { readonly resolveUpstrea
         // a token that was refused and cannot be renewed is of no more use; one that lacks a scope still is
         ...(challenge?.error === 'insufficient_scope' ? {} : { sealedAccessToken: null, authType: null }),
       },
-      { type: 'connector.auth_required', code: challenge?.error === 'insufficient_scope' ? 'insufficient_scope' : 'unauthorized' },
+      {
+        type: 'connector.auth_required',
+        code: challenge?.error === 'insufficient_scope' ? 'insufficient_scope' : 'unauthorized',
+      },
     )
     if (stored !== null) await mintTicket(stored, { initiator: null, redirectUrl: null, authorization: null })
   }

@@ -21,12 +21,20 @@ export function createRevokeGrant({ tokenEndpoint, findClient, background, vault
   return (connector: Connector, connection: Connection): void => {
     const { issuer, revocationEndpoint, clientId, tokenEndpointAuthMethod } = connection
     const endpoint = connection.tokenEndpoint
-    if (issuer === null || endpoint === null || revocationEndpoint === null || clientId === null || tokenEndpointAuthMethod === null) return
+    if (
+      issuer === null ||
+      endpoint === null ||
+      revocationEndpoint === null ||
+      clientId === null ||
+      tokenEndpointAuthMethod === null
+    )
+      return
     background.run('revoke', async () => {
       const client = await findClient(connector, { ...connection, clientId, tokenEndpointAuthMethod })
       if (client === null) return
       for (const token of [openRefreshToken(vault, connection), openAccessToken(vault, connection)]) {
-        if (token !== undefined) await tokenEndpoint.revoke({ server: { issuer, tokenEndpoint: endpoint, revocationEndpoint }, client, token })
+        if (token !== undefined)
+          await tokenEndpoint.revoke({ server: { issuer, tokenEndpoint: endpoint, revocationEndpoint }, client, token })
       }
     })
   }

@@ -1,7 +1,7 @@
 import type { NewEvent } from '../audit/event.ts'
 import type { PrincipalKind } from '../kernel/principal.ts'
-import type { Client } from '../upstream/client.ts'
 import type { AuthorizationServer } from '../upstream/authorization-server.ts'
+import type { Client } from '../upstream/client.ts'
 import type { ClientSource, Connection, ConnectionScope } from './connection.ts'
 
 export type ConnectionChanges = Partial<
@@ -14,7 +14,11 @@ export type DueConnection = { readonly id: string; readonly tenantId: string; re
 export type ConnectionStore = {
   find(tenantId: string, id: string): Promise<Connection | null>
   /** The one that the principal's calls use: its own, then the tenant's. */
-  resolve(tenantId: string, connectorId: string, who: { kind: PrincipalKind; subject: string }): Promise<Connection | null>
+  resolve(
+    tenantId: string,
+    connectorId: string,
+    who: { kind: PrincipalKind; subject: string },
+  ): Promise<Connection | null>
   /** The same for many connectors at once, by connector id. */
   resolveMany(
     tenantId: string,

@@ -2,8 +2,8 @@ import type { Connector } from '../connectors/connector.ts'
 import { isManageable } from '../connectors/visibility.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Principal } from '../kernel/principal.ts'
-import type { Preset } from '../presets/preset.ts'
 import type { PresetCatalog } from '../presets/match-preset.ts'
+import type { Preset } from '../presets/preset.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Connection } from './connection.ts'
 import { openTicket } from './connection-secrets.ts'
@@ -37,7 +37,9 @@ export function createViewConnectors({ connections, tickets, presets, vault, clo
     const resolved = await connections.resolveMany(principal.tenantId, ids, principal)
     const waiting = connectors.flatMap((connector) => {
       const connection = resolved.get(connector.id)
-      return connection?.state === 'auth_required' && isConnectable(principal, connector, connection) ? [connection] : []
+      return connection?.state === 'auth_required' && isConnectable(principal, connector, connection)
+        ? [connection]
+        : []
     })
     const current = await tickets.findCurrent(waiting, clock.now())
     return connectors.map((connector) => {

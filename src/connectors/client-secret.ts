@@ -4,7 +4,12 @@ import type { Connector } from './connector.ts'
 
 type Row = Pick<Connector, 'id' | 'tenantId'>
 
-const place = ({ id, tenantId }: Row): SealedPlace => ({ table: 'connectors', column: 'sealed_client_secret', rowId: id, tenantId })
+const place = ({ id, tenantId }: Row): SealedPlace => ({
+  table: 'connectors',
+  column: 'sealed_client_secret',
+  rowId: id,
+  tenantId,
+})
 
 /** Seals the client secret that a caller gave for a connector. */
 export function sealClientSecret(vault: Vault, row: Row, secret: Secret): string {

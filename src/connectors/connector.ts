@@ -41,5 +41,5 @@ export type Connector = {
 
 /** What people call a connector: its metadata's name, else the host of its URL. */
 export function connectorName(connector: Pick<Connector, 'metadata' | 'url'>, presetName?: string): string {
-  return connector.metadata?.['name'] ?? presetName ?? new URL(connector.url).host
+  return connector.metadata?.name ?? presetName ?? new URL(connector.url).host
 }

@@ -1,9 +1,9 @@
+import type { AddressPolicy } from '../egress/address-policy.ts'
 import { AppError } from '../kernel/app-error.ts'
 import { newId } from '../kernel/id.ts'
 import type { Principal } from '../kernel/principal.ts'
 import { parseResourceUrl } from '../kernel/resource-url.ts'
 import type { Secret } from '../kernel/secret.ts'
-import type { AddressPolicy } from '../egress/address-policy.ts'
 import type { PresetCatalog } from '../presets/match-preset.ts'
 import type { Vault } from '../vault/vault.ts'
 import { sealClientSecret } from './client-secret.ts'
@@ -61,7 +61,9 @@ export function createCreateConnector({ connectors, presets, addressPolicy, vaul
       authType: request.authType ?? 'auto',
       clientId: request.clientId ?? null,
       sealedClientSecret:
-        request.clientSecret === undefined ? null : sealClientSecret(vault, { id, tenantId: principal.tenantId }, request.clientSecret),
+        request.clientSecret === undefined
+          ? null
+          : sealClientSecret(vault, { id, tenantId: principal.tenantId }, request.clientSecret),
       scopes: request.scopes ?? [],
       createdByPrincipalId: principal.id,
     })
@@ -72,7 +74,10 @@ export function createCreateConnector({ connectors, presets, addressPolicy, vaul
 
 export function clientIdMissing(): AppError {
   const message = 'A client_secret needs a client_id.'
-  return new AppError('client_id_missing', 'secret without id', { publicDetail: message, fields: [{ path: 'client_id', message }] })
+  return new AppError('client_id_missing', 'secret without id', {
+    publicDetail: message,
+    fields: [{ path: 'client_id', message }],
+  })
 }
 
 export function connectorExists(): AppError {

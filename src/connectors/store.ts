@@ -6,7 +6,17 @@ export type NewConnector = Omit<Connector, 'createdAt' | 'updatedAt'>
 export type ConnectorChanges = Partial<
   Pick<
     Connector,
-    'url' | 'urlKey' | 'label' | 'transport' | 'metadata' | 'presetId' | 'enabled' | 'authType' | 'clientId' | 'sealedClientSecret' | 'scopes'
+    | 'url'
+    | 'urlKey'
+    | 'label'
+    | 'transport'
+    | 'metadata'
+    | 'presetId'
+    | 'enabled'
+    | 'authType'
+    | 'clientId'
+    | 'sealedClientSecret'
+    | 'scopes'
   >
 >
 

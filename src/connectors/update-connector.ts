@@ -52,7 +52,10 @@ export function createUpdateConnector({ connectors, presets, addressPolicy, vaul
         ? request.clientId === undefined
           ? {}
           : { sealedClientSecret: null } // a secret belongs to the client id that it came with
-        : { sealedClientSecret: request.clientSecret === null ? null : sealClientSecret(vault, connector, request.clientSecret) }),
+        : {
+            sealedClientSecret:
+              request.clientSecret === null ? null : sealClientSecret(vault, connector, request.clientSecret),
+          }),
       ...(request.metadata === undefined ? {} : { metadata: request.metadata }),
       ...(request.transport === undefined ? {} : { transport: request.transport }),
       ...(request.authType === undefined ? {} : { authType: request.authType }),

@@ -17,12 +17,17 @@ function isOwner(principal: Principal, connector: Connector): boolean {
 
 /** Own connectors and the tenant's; nobody sees another person's. */
 export function isVisible(principal: Principal, connector: Connector): boolean {
-  return connector.tenantId === principal.tenantId && (connector.ownerKind === 'tenant' || isOwner(principal, connector))
+  return (
+    connector.tenantId === principal.tenantId && (connector.ownerKind === 'tenant' || isOwner(principal, connector))
+  )
 }
 
 /** Who may change, delete and see the client facts of a connector. */
 export function isManageable(principal: Principal, connector: Connector): boolean {
-  return isVisible(principal, connector) && (connector.ownerKind === 'tenant' ? isManager(principal) : isOwner(principal, connector))
+  return (
+    isVisible(principal, connector) &&
+    (connector.ownerKind === 'tenant' ? isManager(principal) : isOwner(principal, connector))
+  )
 }
 
 type Deps = { readonly connectors: ConnectorStore }
@@ -35,7 +40,8 @@ type Deps = { readonly connectors: ConnectorStore }
 export function createFindConnector({ connectors }: Deps) {
   return async (principal: Principal, id: string): Promise<Connector> => {
     const connector = await connectors.find(principal.tenantId, id)
-    if (connector === null || !isVisible(principal, connector)) throw new AppError('not_found', 'connector not found or not visible')
+    if (connector === null || !isVisible(principal, connector))
+      throw new AppError('not_found', 'connector not found or not visible')
     return connector
   }
 }

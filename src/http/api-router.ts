@@ -4,6 +4,7 @@ import type { z } from 'zod'
 import { requireScope } from '../access/rights.ts'
 import { AppError, type FieldProblem } from '../kernel/app-error.ts'
 import type { Principal } from '../kernel/principal.ts'
+import { requestRecord } from './front-door.ts'
 import { readJsonBody } from './json-body.ts'
 import type { Route } from './route.ts'
 
@@ -22,9 +23,9 @@ export function createApiRouter({ routes, authenticate, openApi }: Deps): Router
   for (const route of routes) {
     router.register(koaPath(route.path), [route.method], async (ctx: Context) => {
       const principal = await authenticate(ctx.req)
-      ctx.state['principalId'] = principal.id
+      requestRecord(ctx.req).principalId = principal.id
       requireScope(principal, route.scope)
-      const params = route.params === undefined ? undefined : parseParams(route.params, ctx['params'])
+      const params = route.params === undefined ? undefined : parseParams(route.params, ctx.params)
       const query = parseQuery(route.query, ctx.querystring)
       const body = await parseBody(route, ctx)
       const answer = await route.handle({ principal, params, query, body })
@@ -62,7 +63,8 @@ function parseQuery(schema: z.ZodType | undefined, querystring: string): unknown
 async function parseBody(route: Route, ctx: Context): Promise<unknown> {
   const body = await readJsonBody(ctx.req)
   if (route.body === undefined) {
-    if (body !== undefined && !isEmptyObject(body)) throw invalid('body', [{ path: '', message: 'no body is expected here' }])
+    if (body !== undefined && !isEmptyObject(body))
+      throw invalid('body', [{ path: '', message: 'no body is expected here' }])
     return undefined
   }
   return parse(route.body, body, 'body')

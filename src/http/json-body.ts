@@ -57,12 +57,16 @@ function checkValue(root: unknown): void {
   const pending: { readonly value: unknown; readonly depth: number }[] = [{ value: root, depth: 0 }]
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const { value, depth } = next
-    if (depth > maxDepth) throw new AppError('invalid_json', 'too deep', { publicDetail: `The JSON is nested deeper than ${maxDepth} levels.` })
+    if (depth > maxDepth)
+      throw new AppError('invalid_json', 'too deep', {
+        publicDetail: `The JSON is nested deeper than ${maxDepth} levels.`,
+      })
     if (typeof value === 'string') checkString(value)
     if (typeof value !== 'object' || value === null) continue
     for (const [key, member] of Object.entries(value)) {
       checkString(key)
-      if (key === '__proto__') throw new AppError('invalid_json', '__proto__ key', { publicDetail: 'The key "__proto__" is not allowed.' })
+      if (key === '__proto__')
+        throw new AppError('invalid_json', '__proto__ key', { publicDetail: 'The key "__proto__" is not allowed.' })
       pending.push({ value: member, depth: depth + 1 })
     }
   }

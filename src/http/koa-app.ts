@@ -3,9 +3,10 @@ import type Router from '@koa/router'
 import Koa from 'koa'
 import { AppError } from '../kernel/app-error.ts'
 import type { Logger } from '../log/logger.ts'
+import { requestRecord } from './front-door.ts'
+import { problemPage } from './pages/problem-page.ts'
 import { toProblem } from './problems.ts'
 import { sendPage } from './send-page.ts'
-import { problemPage } from './pages/problem-page.ts'
 
 type Deps = { readonly routers: readonly Router[]; readonly log: Logger; readonly publicUrl: URL }
 
@@ -13,11 +14,15 @@ type Deps = { readonly routers: readonly Router[]; readonly log: Logger; readonl
  * Everything but the MCP endpoints, as a plain Node handler. Every failure leaves as a problem document (RFC 9457), or as
  * a page where a person's browser asked for one.
  */
-export function createKoaHandler({ routers, log, publicUrl }: Deps): (req: IncomingMessage, res: ServerResponse) => Promise<void> {
+export function createKoaHandler({
+  routers,
+  log,
+  publicUrl,
+}: Deps): (req: IncomingMessage, res: ServerResponse) => Promise<void> {
   const app = new Koa()
   app.on('error', (err: unknown) => log.error({ err }, 'answer could not be sent'))
   app.use(async (ctx, next) => {
-    const requestId = String(ctx.res.getHeader('x-request-id') ?? '')
+    const requestId = requestRecord(ctx.req).requestId
     ctx.set('X-Content-Type-Options', 'nosniff')
     try {
       await next()

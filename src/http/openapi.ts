@@ -8,7 +8,13 @@ import { problemSchema } from './schemas.ts'
 type Json = Record<string, unknown>
 
 /** What every route may answer besides its own errors. */
-const commonErrors: readonly ErrorCode[] = ['unauthenticated', 'forbidden', 'invalid_request', 'internal', 'storage_unavailable']
+const commonErrors: readonly ErrorCode[] = [
+  'unauthenticated',
+  'forbidden',
+  'invalid_request',
+  'internal',
+  'storage_unavailable',
+]
 const bodyErrors: readonly ErrorCode[] = ['invalid_json', 'unsupported_media_type', 'payload_too_large']
 
 /**
@@ -64,7 +70,9 @@ function operation(route: Route, reference: (schema: z.ZodType, io: 'input' | 'o
     responses: {
       [success.status]: {
         description: success.description,
-        ...(success.schema === undefined ? {} : { content: { 'application/json': { schema: reference(success.schema, 'output') } } }),
+        ...(success.schema === undefined
+          ? {}
+          : { content: { 'application/json': { schema: reference(success.schema, 'output') } } }),
       },
       ...problemResponses(errors, reference(problemSchema, 'output')),
     },
@@ -81,7 +89,10 @@ function problemResponses(codes: readonly ErrorCode[], schema: Json): Json {
   return Object.fromEntries(
     statuses.map(([status, group]) => [
       status,
-      { description: [...group].map((code) => `\`${code}\``).join(', '), content: { 'application/problem+json': { schema } } },
+      {
+        description: [...group].map((code) => `\`${code}\``).join(', '),
+        content: { 'application/problem+json': { schema } },
+      },
     ]),
   )
 }

@@ -19,7 +19,11 @@ export const problemFaces: Readonly<Record<ErrorCode, Face>> = {
   payload_too_large: { status: 413, title: 'Body too large', detail: 'The body is larger than 256 KB.' },
   method_not_allowed: { status: 405, title: 'Method not allowed', detail: 'This address does not know that method.' },
   host_not_allowed: { status: 421, title: 'Wrong host', detail: 'This server does not answer for that host name.' },
-  origin_not_allowed: { status: 403, title: 'Origin not allowed', detail: 'Pages of that origin may not call this address.' },
+  origin_not_allowed: {
+    status: 403,
+    title: 'Origin not allowed',
+    detail: 'Pages of that origin may not call this address.',
+  },
   unauthenticated: {
     status: 401,
     title: 'Not authenticated',
@@ -28,7 +32,11 @@ export const problemFaces: Readonly<Record<ErrorCode, Face>> = {
   forbidden: { status: 403, title: 'Not allowed', detail: 'This key may not do that.' },
   not_found: { status: 404, title: 'Not found', detail: 'There is nothing here, or nothing that you may see.' },
   url_invalid: { status: 400, title: 'Invalid URL', detail: 'The URL is not valid.' },
-  url_not_allowed: { status: 400, title: 'URL not allowed', detail: 'This installation does not connect to that address.' },
+  url_not_allowed: {
+    status: 400,
+    title: 'URL not allowed',
+    detail: 'This installation does not connect to that address.',
+  },
   client_id_missing: { status: 400, title: 'client_id missing', detail: 'A client_secret needs a client_id.' },
   connector_exists: { status: 409, title: 'Connector exists', detail: 'You have a connector for this URL already.' },
   connector_disabled: {
@@ -36,7 +44,11 @@ export const problemFaces: Readonly<Record<ErrorCode, Face>> = {
     title: 'Connector disabled',
     detail: 'This connector is switched off. Switch it on with PATCH {"enabled": true}.',
   },
-  conflict: { status: 409, title: 'Conflict', detail: 'Somebody changed this at the same moment. Read it again and retry.' },
+  conflict: {
+    status: 409,
+    title: 'Conflict',
+    detail: 'Somebody changed this at the same moment. Read it again and retry.',
+  },
   redirect_url_not_allowed: {
     status: 400,
     title: 'redirect_url not allowed',
@@ -44,7 +56,11 @@ export const problemFaces: Readonly<Record<ErrorCode, Face>> = {
   },
   subject_required: { status: 400, title: 'Subject required', detail: 'Say whose connection is meant with `subject`.' },
   not_connected: { status: 400, title: 'Not connected', detail: 'This connector is not connected.' },
-  link_expired: { status: 410, title: 'Link expired', detail: 'This link no longer works. Connect again to get a new one.' },
+  link_expired: {
+    status: 410,
+    title: 'Link expired',
+    detail: 'This link no longer works. Connect again to get a new one.',
+  },
   access_token_rejected: {
     status: 400,
     title: 'Access token rejected',
@@ -92,8 +108,16 @@ export const problemFaces: Readonly<Record<ErrorCode, Face>> = {
     title: 'Refresh in progress',
     detail: 'The token is being refreshed right now. Try again in a moment.',
   },
-  storage_unavailable: { status: 503, title: 'Storage unavailable', detail: 'The database is out of reach. Try again in a moment.' },
-  internal: { status: 500, title: 'Internal error', detail: 'Something went wrong on our side. Give the request_id when you report it.' },
+  storage_unavailable: {
+    status: 503,
+    title: 'Storage unavailable',
+    detail: 'The database is out of reach. Try again in a moment.',
+  },
+  internal: {
+    status: 500,
+    title: 'Internal error',
+    detail: 'Something went wrong on our side. Give the request_id when you report it.',
+  },
 }
 
 /** An RFC 9457 problem document, with our code and the request's id. */

@@ -24,7 +24,9 @@ export function representConnector(view: ConnectorView, publicUrl: URL): z.input
     label: connector.label,
     credential_scope: connector.credentialScope,
     auth: { type: connector.authType },
-    ...(view.isManageable ? { client_id: connector.clientId, has_client_secret: connector.sealedClientSecret !== null } : {}),
+    ...(view.isManageable
+      ? { client_id: connector.clientId, has_client_secret: connector.sealedClientSecret !== null }
+      : {}),
     scopes: [...(connection?.scopes ?? [])],
     token_expires_at: timeOrNull(connection?.accessExpiresAt),
     next_refresh_at: connection?.sealedRefreshToken == null ? null : timeOrNull(connection.nextRefreshAt),

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { connectorAuthTypes, credentialScopes, transports } from '../connectors/connector.ts'
-import { connectionStates, disconnectCodes } from '../connections/connection.ts'
 import { eventTypes } from '../audit/event.ts'
+import { connectionStates, disconnectCodes } from '../connections/connection.ts'
+import { connectorAuthTypes, credentialScopes, transports } from '../connectors/connector.ts'
 import { isId } from '../kernel/id.ts'
 import { Secret } from '../kernel/secret.ts'
 
@@ -10,7 +10,12 @@ const time = z.iso.datetime()
 
 const graphemes = new Intl.Segmenter()
 const maxCharacters = (max: number) =>
-  z.string().refine((text) => text.length <= max || [...graphemes.segment(text)].length <= max, `must have at most ${max} characters`)
+  z
+    .string()
+    .refine(
+      (text) => text.length <= max || [...graphemes.segment(text)].length <= max,
+      `must have at most ${max} characters`,
+    )
 
 export const metadataSchema = z
   .record(z.string().min(1).max(64), z.string().max(512))
@@ -35,11 +40,15 @@ export const createConnectorBody = z.strictObject({
   client_id: optional(z.string().min(1).max(2048)).describe('An OAuth client that you registered with the server.'),
   client_secret: optional(secretText).describe('Its secret. Never shown again.'),
   metadata: optional(metadataSchema),
-  match_preset: optional(z.boolean()).describe('Whether a preset for this URL supplies what you leave out. Default: true.'),
+  match_preset: optional(z.boolean()).describe(
+    'Whether a preset for this URL supplies what you leave out. Default: true.',
+  ),
   transport: optional(z.enum(transports)),
   auth: optional(authSchema).describe('How the server is authorized. Default: found out by asking it.'),
   scopes: optional(scopeList).describe('OAuth scopes to ask for. Default: those that the server names.'),
-  credential_scope: optional(z.enum(credentialScopes)).describe('`user`: each person connects for themselves; `tenant`: one connection for all.'),
+  credential_scope: optional(z.enum(credentialScopes)).describe(
+    '`user`: each person connects for themselves; `tenant`: one connection for all.',
+  ),
   label: optional(maxCharacters(64)).describe('Tells several connectors for one URL apart.'),
 })
 
@@ -66,7 +75,12 @@ export const connectBody = z
 
 export const idParams = z.object({ id: z.string().refine(isId) })
 
-const limit = z.string().regex(/^\d{1,4}$/).transform(Number).pipe(z.int().min(1).max(100)).default(50)
+const limit = z
+  .string()
+  .regex(/^\d{1,4}$/)
+  .transform(Number)
+  .pipe(z.int().min(1).max(100))
+  .default(50)
 const pageToken = z
   .string()
   .max(64)

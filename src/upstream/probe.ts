@@ -1,12 +1,19 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import type { GuardedFetch } from '../egress/guarded-fetch.ts'
-import { AppError } from '../kernel/app-error.ts'
 import type { Secret } from '../kernel/secret.ts'
-import { type Challenge, parseChallenge } from './challenge.ts'
+import type { Challenge } from './challenge.ts'
+import { isWorthLegacyAttempt, type Observed, observe, outcomeOf } from './probe-observation.ts'
 
 export type ProbeOutcome =
-  | { readonly kind: 'ok'; readonly serverName?: string; readonly serverVersion?: string }
-  /** 401, or 403 `insufficient_scope`: it wants authorization, or more of it. */
+  | {
+      readonly kind: 'ok'
+      /** As the server calls itself: text of the upstream. */
+      readonly serverName?: string
+      readonly serverVersion?: string
+      /** The revision that was agreed on, which tells the era. */
+      readonly protocolVersion?: string
+    }
+  /** 401, or a 403 that names what is missing: it wants authorization, or more of it. */
   | { readonly kind: 'unauthorized'; readonly status: 401 | 403; readonly challenge: Challenge | null }
   | { readonly kind: 'http_error'; readonly status: number }
   /** Something answered, but not as an MCP server. */
@@ -16,138 +23,118 @@ export type ProbeOutcome =
 
 export type ProbeRequest = {
   readonly url: URL
-  /** The credential to try; names in lower case. */
+  /** The credential to try, by header name. */
   readonly headers: Readonly<Record<string, Secret>>
 }
 
-type Options = {
+export type Probe = (request: ProbeRequest) => Promise<ProbeOutcome>
+
+export type ProbeDeps = {
   readonly fetch: GuardedFetch
-  /** For everything, in milliseconds. */
+  /** For everything, both eras and the goodbye included, in milliseconds (default 15000). */
   readonly totalMs?: number
 }
 
-/** What went over the wire. The SDK's errors are not asked: their texts are not for deciding. */
-type Observed = {
-  unauthorized?: { status: 401 | 403; challenge: Challenge | null }
-  /** Of the last POST. */
-  status?: number
-  failure?: unknown
-}
+type Era = 'auto' | 'legacy'
 
-const defaultTotalMs = 15_000
-const goodbyeMs = 2000
-const maxAnswerBytes = 4 * 1024 * 1024
+const goodbyeMs = 1000
 const identity = { name: 'patchbay', version: '1.0.0' }
 
 /**
- * Talks to an MCP server as a client would, in whichever era it speaks, and asks for its tools, since some servers answer
- * `initialize` to anybody and refuse only later. Ends within `totalMs`, whatever the server does.
+ * Talks to an MCP server as a client would, and asks for its tools, since some servers answer `initialize` to anybody
+ * and refuse only then. It tries the modern era first, as MCP 2026-07-28 says; servers of older revisions that hang or
+ * break on a method they do not know are asked again in their own way, in what is left of the time.
+ *
+ * The verdict is made from what went over the wire (`probe-observation.ts`), never from the texts of errors. It ends
+ * within `totalMs`, whatever the server does.
  */
-export function createProbe({ fetch, totalMs = defaultTotalMs }: Options) {
-  return async ({ url, headers }: ProbeRequest): Promise<ProbeOutcome> => {
-    const observed: Observed = {}
-    const deadline = AbortSignal.timeout(totalMs)
-    const transport = new StreamableHTTPClientTransport(url, {
-      fetch: observing(fetch, observed, headers, deadline, totalMs),
-    })
-    const client = new Client(identity, { versionNegotiation: { mode: 'auto' } })
-    try {
-      const isAnswered = await Promise.race([converse(client, transport), ended(deadline)])
-      if (isAnswered === 'late') return { kind: 'timeout' }
-      const { name, version } = client.getServerVersion() ?? {}
-      return {
-        kind: 'ok',
-        ...(name === undefined ? {} : { serverName: name }),
-        ...(version === undefined ? {} : { serverVersion: version }),
-      }
-    } catch {
-      return outcomeOf(observed)
-    } finally {
-      await sayGoodbye(client, transport)
-    }
-
-    /** A JSON-RPC error to `tools/list` is an MCP server's answer; only what the wire said makes it a failure. */
-    async function converse(mcp: Client, over: StreamableHTTPClientTransport): Promise<'done'> {
-      await mcp.connect(over)
-      if (mcp.getServerCapabilities()?.tools === undefined) return 'done'
-      try {
-        await mcp.listTools()
-      } catch (error) {
-        if (observed.unauthorized !== undefined || observed.failure !== undefined || (observed.status ?? 0) >= 400)
-          throw error
-      }
-      return 'done'
-    }
+export function createProbe({ fetch, totalMs = 15_000 }: ProbeDeps): Probe {
+  return async (request) => {
+    const end = performance.now() + totalMs
+    const remainingMs = (): number => Math.max(0, end - performance.now())
+    const first = await attempt(fetch, request, 'auto', { remainingMs, discoverMs: totalMs / 3 })
+    if (!isWorthLegacyAttempt(first.outcome, first.observed) || remainingMs() === 0) return first.outcome
+    return (await attempt(fetch, request, 'legacy', { remainingMs, discoverMs: 0 })).outcome
   }
 }
 
-export type Probe = ReturnType<typeof createProbe>
+type Limits = {
+  readonly remainingMs: () => number
+  /** How long a server may take to say whether it knows the modern era. */
+  readonly discoverMs: number
+}
 
-/** The guarded fetch, with the credential added and the facts noted. */
-function observing(
+async function attempt(
   fetch: GuardedFetch,
+  { url, headers }: ProbeRequest,
+  era: Era,
+  limits: Limits,
+): Promise<{ outcome: ProbeOutcome; observed: Observed }> {
+  const observed: Observed = { posts: 0 }
+  const transport = new StreamableHTTPClientTransport(url, {
+    fetch: observe(fetch, { observed, credential: headers, remainingMs: limits.remainingMs }),
+  })
+  const client = new Client(identity, {
+    versionNegotiation: { mode: era, probe: { timeoutMs: limits.discoverMs } },
+  })
+  const deadline = createDeadline(limits.remainingMs())
+  try {
+    const isInTime = await Promise.race([converse(client, transport, observed, limits), deadline.passed])
+    return { outcome: isInTime ? described(client) : { kind: 'timeout' }, observed }
+  } catch {
+    // The SDK's error says in words what `observed` holds as facts.
+    return { outcome: outcomeOf(observed), observed }
+  } finally {
+    deadline.clear()
+    await sayGoodbye(client, transport, limits.remainingMs())
+  }
+}
+
+/** A JSON-RPC error to `tools/list` is an MCP server's answer; only what the wire said makes it a failure. */
+async function converse(
+  client: Client,
+  transport: StreamableHTTPClientTransport,
   observed: Observed,
-  credential: ProbeRequest['headers'],
-  deadline: AbortSignal,
-  totalMs: number,
-): typeof globalThis.fetch {
-  return async (input, init = {}) => {
-    const headers = new Headers(init.headers)
-    for (const [name, value] of Object.entries(credential)) headers.set(name, value.reveal())
-    const signal = init.signal == null ? deadline : AbortSignal.any([init.signal, deadline])
-    const isPost = init.method === 'POST'
-    try {
-      const target = input instanceof Request ? input.url : input
-      const response = await fetch(target, {
-        ...init,
-        headers,
-        signal,
-        stream: true,
-        maxBytes: maxAnswerBytes,
-        headersMs: totalMs,
-        totalMs,
-      })
-      if (isPost) note(observed, response)
-      return response
-    } catch (error) {
-      if (isPost) observed.failure = error
+  { remainingMs }: Limits,
+): Promise<true> {
+  await client.connect(transport, { timeout: remainingMs() })
+  if (client.getServerCapabilities()?.tools === undefined) return true
+  try {
+    // Not `listTools()`: that reads page after page, and prints what it thinks of the tools.
+    await client.request({ method: 'tools/list' }, { timeout: remainingMs() })
+  } catch (error) {
+    if (observed.unauthorized !== undefined || observed.failure !== undefined || (observed.status ?? 0) >= 400) {
       throw error
     }
   }
+  return true
 }
 
-function note(observed: Observed, response: Response): void {
-  const { status } = response
-  observed.status = status
-  if (status !== 401 && status !== 403) return
-  const header = response.headers.get('www-authenticate')
-  const challenge = header === null ? null : parseChallenge(header)
-  if (status === 401 || challenge?.error === 'insufficient_scope') observed.unauthorized = { status, challenge }
-}
-
-function outcomeOf({ unauthorized, status, failure }: Observed): ProbeOutcome {
-  if (unauthorized !== undefined) return { kind: 'unauthorized', ...unauthorized }
-  if (failure !== undefined) return failureOutcome(failure)
-  if (status !== undefined && status >= 400) return { kind: 'http_error', status }
-  return { kind: 'not_mcp' }
-}
-
-function failureOutcome(failure: unknown): ProbeOutcome {
-  const code = failure instanceof AppError ? failure.code : undefined
-  if (code === 'upstream_timeout' || (failure instanceof DOMException && failure.name === 'TimeoutError'))
-    return { kind: 'timeout' }
-  return { kind: code === 'upstream_protocol_error' ? 'not_mcp' : 'unreachable' }
-}
-
-const ended = (signal: AbortSignal): Promise<'late'> =>
-  new Promise((resolve) => signal.addEventListener('abort', () => resolve('late'), { once: true }))
-
-/** Ends the session where there is one. Nobody minds when that fails. */
-async function sayGoodbye(client: Client, transport: StreamableHTTPClientTransport): Promise<void> {
-  const goodbye = async () => {
-    if (transport.sessionId !== undefined) await transport.terminateSession()
-    await client.close()
+function described(client: Client): ProbeOutcome {
+  const { name, version } = client.getServerVersion() ?? {}
+  const protocolVersion = client.getNegotiatedProtocolVersion()
+  return {
+    kind: 'ok',
+    ...(name === undefined ? {} : { serverName: name.slice(0, 200) }),
+    ...(version === undefined ? {} : { serverVersion: version.slice(0, 200) }),
+    ...(protocolVersion === undefined ? {} : { protocolVersion }),
   }
-  await Promise.race([goodbye().catch(() => {}), ended(AbortSignal.timeout(goodbyeMs))])
-  await client.close().catch(() => {})
+}
+
+function createDeadline(ms: number): { readonly passed: Promise<false>; clear(): void } {
+  let timer: NodeJS.Timeout | undefined
+  const passed = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms)
+  })
+  return { passed, clear: () => clearTimeout(timer) }
+}
+
+/** Ends the session where there is one (MCP 2025-11-25, "Session Management"). Nobody minds when that fails. */
+async function sayGoodbye(client: Client, transport: StreamableHTTPClientTransport, leftMs: number): Promise<void> {
+  if (transport.sessionId !== undefined && leftMs > 0) {
+    const deadline = createDeadline(Math.min(goodbyeMs, leftMs))
+    await Promise.race([transport.terminateSession().catch(() => undefined), deadline.passed])
+    deadline.clear()
+  }
+  await client.close()
 }

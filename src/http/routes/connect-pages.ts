@@ -9,6 +9,7 @@ import { AppError, type ErrorCode } from '../../kernel/app-error.ts'
 import type { PresetCatalog } from '../../presets/match-preset.ts'
 import { apiPrefix } from '../api-router.ts'
 import type { BrowserCookie } from '../browser-cookie.ts'
+import { requestRecord } from '../front-door.ts'
 import { continuePage } from '../pages/continue-page.ts'
 import { forwardingPage } from '../pages/forwarding-page.ts'
 import { linkPage } from '../pages/link-page.ts'
@@ -35,7 +36,7 @@ export function createConnectPages(deps: Deps): Router {
   const router = new Router({ sensitive: true, strict: true })
 
   router.get('/connect/:ticket', async (ctx) => {
-    const open = await readTicket(String(ctx['params'].ticket))
+    const open = await readTicket(String(ctx.params.ticket))
     if (open === null) return sendPage(ctx, publicUrl, (nonce) => linkPage({ problem: 'unusable' }, nonce), 404)
     if (deps.confirmation === 'none' && isNavigation(ctx)) return forward(ctx, open)
     const tenant = await deps.access.findTenantById(open.connector.tenantId)
@@ -48,7 +49,7 @@ export function createConnectPages(deps: Deps): Router {
           tenantName: tenant?.name ?? '',
           initiatorLabel: ticket.initiatorLabel,
           beneficiary: { scope: connection.scope, subject: connection.subjectId },
-          connectorName: connectorName(connector, preset?.metadata['name']),
+          connectorName: connectorName(connector, preset?.metadata.name),
           upstream: new URL(connector.url),
           authorizationServer: new URL(ticket.authorization?.server.authorizationEndpoint ?? connector.url),
           scopes: ticket.authorization?.server.scopes ?? [],
@@ -60,7 +61,7 @@ export function createConnectPages(deps: Deps): Router {
 
   router.post('/connect/:ticket', async (ctx) => {
     if (!isOwnForm(ctx)) throw new AppError('forbidden', 'press came from another site')
-    const open = await readTicket(String(ctx['params'].ticket))
+    const open = await readTicket(String(ctx.params.ticket))
     if (open === null) return sendPage(ctx, publicUrl, (nonce) => linkPage({ problem: 'unusable' }, nonce), 404)
     await forward(ctx, open)
   })
@@ -89,7 +90,7 @@ export function createConnectPages(deps: Deps): Router {
       resultPage(
         {
           outcome: 'connected',
-          connectorName: connectorName(connector, preset?.metadata['name']),
+          connectorName: connectorName(connector, preset?.metadata.name),
           upstream: new URL(connector.url),
         },
         nonce,
@@ -106,7 +107,7 @@ export function createConnectPages(deps: Deps): Router {
   }
 
   function failed(ctx: Context, code: ErrorCode, nonce: string): string {
-    return resultPage({ outcome: 'failed', code, requestId: String(ctx.res.getHeader('x-request-id') ?? '') }, nonce)
+    return resultPage({ outcome: 'failed', code, requestId: requestRecord(ctx.req).requestId }, nonce)
   }
 
   /** The press must come from our own page. Browsers say so; those too old for `Sec-Fetch-Site` send an origin. */

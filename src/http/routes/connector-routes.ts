@@ -40,7 +40,12 @@ export type ConnectorRoutesDeps = {
   readonly publicUrl: URL
 }
 
-const upstreamErrors = ['upstream_error', 'upstream_protocol_error', 'upstream_unreachable', 'upstream_timeout'] as const
+const upstreamErrors = [
+  'upstream_error',
+  'upstream_protocol_error',
+  'upstream_unreachable',
+  'upstream_timeout',
+] as const
 
 /** The connectors API: what clients of Agent Stack call, and our additions. */
 export function createConnectorRoutes(deps: ConnectorRoutesDeps): Route[] {
@@ -124,7 +129,11 @@ export function createConnectorRoutes(deps: ConnectorRoutesDeps): Route[] {
       summary: 'One connector',
       scope: 'connectors:read',
       params: idParams,
-      success: { status: 200, description: 'The connector, with the state of the connection that you would use.', schema: connectorSchema },
+      success: {
+        status: 200,
+        description: 'The connector, with the state of the connection that you would use.',
+        schema: connectorSchema,
+      },
       errors: ['not_found'],
       handle: async ({ principal, params }) => representOne(principal, await findConnector(principal, params.id)),
     }),
@@ -137,13 +146,20 @@ export function createConnectorRoutes(deps: ConnectorRoutesDeps): Route[] {
       scope: 'connectors:write',
       params: idParams,
       body: updateConnectorBody,
-      success: { status: 200, description: 'The changed connector. Another URL or client ends its grants.', schema: connectorSchema },
+      success: {
+        status: 200,
+        description: 'The changed connector. Another URL or client ends its grants.',
+        schema: connectorSchema,
+      },
       errors: ['not_found', 'forbidden', 'url_invalid', 'url_not_allowed', 'client_id_missing', 'connector_exists'],
       handle: async ({ principal, params, body }) => {
         const { client_id, client_secret, auth, ...rest } = body
         const request = present({ ...rest, clientId: client_id, clientSecret: client_secret, authType: auth?.type })
         const connector = await findConnector(principal, params.id)
-        return representOne(principal, await manageConnectors.update(principal, connector, request as UpdateConnectorRequest))
+        return representOne(
+          principal,
+          await manageConnectors.update(principal, connector, request as UpdateConnectorRequest),
+        )
       },
     }),
 
@@ -196,7 +212,11 @@ export function createConnectorRoutes(deps: ConnectorRoutesDeps): Route[] {
           access_token?: never
           subject?: string
         }
-        await deps.connect(principal, connector, present({ redirectUrl: redirect_url, accessToken: access_token, subject }))
+        await deps.connect(
+          principal,
+          connector,
+          present({ redirectUrl: redirect_url, accessToken: access_token, subject }),
+        )
         return representOne(principal, connector)
       },
     }),
