@@ -5,10 +5,10 @@ export const verifiedLevels = ['none', 'metadata', 'connected'] as const
 /**
  * How far we have tried a preset: not at all, its discovery documents were read, or a real account was connected.
  */
-export type Verified = (typeof verifiedLevels)[number]
+type Verified = (typeof verifiedLevels)[number]
 
 /** What an authorization server needs beside the letter of the specification. Only operators may say so (MX-08). */
-export type PresetQuirks = {
+type PresetQuirks = {
   /** Leave out RFC 8707's `resource`, for servers that refuse it. */
   readonly omitResource: boolean
   /** More parameters for the authorization request, never one that the protocol itself sets. */
