@@ -1,25 +1,16 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import type { GuardedFetch } from '../egress/guarded-fetch.ts'
 import type { Secret } from '../kernel/secret.ts'
-import type { Challenge } from './challenge.ts'
-import { isWorthLegacyAttempt, type Observed, observe, outcomeOf } from './probe-observation.ts'
+import {
+  isWorthLegacyAttempt,
+  lateOutcomeOf,
+  type Observed,
+  observe,
+  outcomeOf,
+  type ProbeOutcome,
+} from './probe-observation.ts'
 
-export type ProbeOutcome =
-  | {
-      readonly kind: 'ok'
-      /** As the server calls itself: text of the upstream. */
-      readonly serverName?: string
-      readonly serverVersion?: string
-      /** The revision that was agreed on, which tells the era. */
-      readonly protocolVersion?: string
-    }
-  /** 401, or a 403 that names what is missing: it wants authorization, or more of it. */
-  | { readonly kind: 'unauthorized'; readonly status: 401 | 403; readonly challenge: Challenge | null }
-  | { readonly kind: 'http_error'; readonly status: number }
-  /** Something answered, but not as an MCP server. */
-  | { readonly kind: 'not_mcp' }
-  | { readonly kind: 'timeout' }
-  | { readonly kind: 'unreachable' }
+export type { ProbeOutcome } from './probe-observation.ts'
 
 export type ProbeRequest = {
   readonly url: URL
@@ -80,7 +71,7 @@ async function attempt(
   const deadline = createDeadline(limits.remainingMs())
   try {
     const isInTime = await Promise.race([converse(client, transport, observed, limits), deadline.passed])
-    return { outcome: isInTime ? described(client) : { kind: 'timeout' }, observed }
+    return { outcome: isInTime ? described(client) : lateOutcomeOf(observed), observed }
   } catch {
     // The SDK's error says in words what `observed` holds as facts.
     return { outcome: outcomeOf(observed), observed }
