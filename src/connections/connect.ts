@@ -8,6 +8,7 @@ import type { Probe, ProbeOutcome } from '../upstream/probe.ts'
 import type { Vault } from '../vault/vault.ts'
 import { type Connection, hasUsableGrant } from './connection.ts'
 import { credentialHeaders, sealFor } from './connection-secrets.ts'
+import { cleared, withoutGrant } from './grant-changes.ts'
 import type { MintTicket } from './mint-ticket.ts'
 import type { PrepareAuthorization } from './prepare-authorization.ts'
 import type { RedirectPolicy } from './redirect-policy.ts'
@@ -162,34 +163,6 @@ export function createConnect(deps: Deps) {
 }
 
 export type Connect = ReturnType<typeof createConnect>
-
-/** What a new state leaves behind. */
-export const cleared = {
-  disconnectCode: null,
-  disconnectReason: null,
-  lastError: null,
-  challenge: null,
-  failCount: 0,
-} as const
-
-/** A connection without any grant. */
-export const withoutGrant = {
-  ...cleared,
-  authType: null,
-  issuer: null,
-  tokenEndpoint: null,
-  revocationEndpoint: null,
-  resource: null,
-  clientId: null,
-  clientSource: null,
-  registrationId: null,
-  tokenEndpointAuthMethod: null,
-  scopes: [],
-  nextRefreshAt: null,
-  accessExpiresAt: null,
-  sealedAccessToken: null,
-  sealedRefreshToken: null,
-} as const
 
 function probeFailure(outcome: Exclude<ProbeOutcome, { kind: 'ok' | 'unauthorized' }>): AppError {
   switch (outcome.kind) {

@@ -1,6 +1,6 @@
 import type { Clock } from '../kernel/clock.ts'
-import { withoutGrant } from './connect.ts'
 import type { Connection } from './connection.ts'
+import { withoutGrant } from './grant-changes.ts'
 import type { MintTicket } from './mint-ticket.ts'
 import type { ConnectionStore } from './store.ts'
 
