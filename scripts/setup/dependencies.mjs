@@ -48,14 +48,20 @@ async function markerFor(wanted) {
   })
 }
 
-/** Compares with the list that npm keeps of what it installed. Packages beyond the wanted ones do no harm. */
+/**
+ * Asks each installed package for its version. npm's own list of what it installed is not believed beyond its being
+ * there (it is written last): some npm commands write it without installing. Packages beyond the wanted ones do no harm.
+ */
 async function isInstalled(wanted) {
-  const text = await readFile(installedList, 'utf8').catch(() => undefined)
-  if (text === undefined) return false
-  const installed = JSON.parse(text).packages
-  return Object.entries(wanted.packages).every(
-    ([path, entry]) => path === '' || !isForThisSystem(entry) || installed[path]?.version === entry.version,
+  if (!existsSync(installedList)) return false
+  const packages = Object.entries(wanted.packages).filter(([path, entry]) => path !== '' && isForThisSystem(entry))
+  const answers = await Promise.all(
+    packages.map(async ([path, { version }]) => {
+      const text = await readFile(join(root, path, 'package.json'), 'utf8').catch(() => '{}')
+      return JSON.parse(text).version === version
+    }),
   )
+  return answers.every((isRight) => isRight)
 }
 
 function isForThisSystem(entry) {
