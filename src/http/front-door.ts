@@ -136,6 +136,8 @@ function refusalOf(request: IncomingMessage, url: string, hosts: ReadonlySet<str
         if (value !== '0') hasBody = true
         break
       case 'transfer-encoding':
+        // Node hands over requests with other codings before it finds out that it cannot read them.
+        if (value.toLowerCase() !== 'chunked') return badRequest('The only transfer coding here is chunked.')
         hasBody = true
         break
     }
