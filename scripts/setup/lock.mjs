@@ -4,15 +4,15 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { root, say } from './run.mjs'
 
-const path = join(root, '.setup-lock')
+const lockFile = join(root, '.setup-lock')
 const beatMs = 1000
 const staleMs = 20_000
 const pollMs = 100
 
 /** Runs `work` while no other process sets up this checkout. */
-export async function withSetupLock(work) {
+export async function withSetupLock(work, path = lockFile) {
   const token = `${process.pid} ${randomUUID()}`
-  await acquire(token)
+  await acquire(token, path)
   // The file is touched while its holder lives: one that is not was left by a process that was killed.
   const beat = setInterval(() => utimes(path, new Date(), new Date()).catch(() => {}), beatMs)
   try {
@@ -23,7 +23,7 @@ export async function withSetupLock(work) {
   }
 }
 
-async function acquire(token) {
+async function acquire(token, path) {
   for (let hasSaid = false; ; await sleep(pollMs)) {
     try {
       await writeFile(path, token, { flag: 'wx' })
@@ -31,16 +31,17 @@ async function acquire(token) {
     } catch (error) {
       if (error.code !== 'EEXIST') throw error
     }
-    const holder = await readFile(path, 'utf8').catch(() => '')
-    if (holder !== '' && (await isStale(holder))) await removeStale(holder)
-    else if (!hasSaid) {
+    const holder = await readFile(path, 'utf8').catch(() => undefined)
+    if (holder === undefined) continue
+    if (await isStale(holder, path)) await removeStale(holder, path)
+    else if (!hasSaid && holder !== '') {
       say(`waiting for another set-up in this folder (process ${Number.parseInt(holder, 10)}) ...`)
       hasSaid = true
     }
   }
 }
 
-async function isStale(holder) {
+async function isStale(holder, path) {
   const facts = await stat(path).catch(() => undefined)
   if (facts === undefined) return false
   if (Date.now() - facts.mtimeMs > staleMs) return true
@@ -53,7 +54,7 @@ async function isStale(holder) {
 }
 
 /** Moves the file away before looking at it again, since another process may have replaced it a moment ago. */
-async function removeStale(holder) {
+async function removeStale(holder, path) {
   const moved = `${path}-${randomUUID()}`
   try {
     await rename(path, moved)
