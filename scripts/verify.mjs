@@ -8,13 +8,11 @@ import { join } from 'node:path'
 import { root, say } from './setup/run.mjs'
 
 const closingLine = /^\d+ passed, \d+ failed, \d+ skipped$/
-const { setUp } = await import('./setup/set-up.mjs')
-await setUp()
-
 const bin = (name, path) => join(root, 'node_modules', name, path)
 const script = (name) => join(root, 'scripts', name)
 const typescript = bin('typescript', 'bin/tsc')
 const steps = [
+  { name: 'set-up', args: [script('setup.mjs')] },
   { name: 'format and lint (biome)', args: [bin('@biomejs/biome', 'bin/biome'), 'check', '.'] },
   { name: 'types (tsc)', args: [typescript, '-p', 'tsconfig.json', '--noEmit'] },
   { name: 'unused code (knip)', args: [bin('knip', 'bin/knip.js')] },
