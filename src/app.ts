@@ -7,15 +7,17 @@ import { productVersion } from './config/product-version.ts'
 import type { Settings } from './config/settings.ts'
 import { defaultTimings, type Timings } from './config/timings.ts'
 import { createChooseClient, createFindClient } from './connections/choose-client.ts'
-import { createCompleteFlow } from './connections/complete-flow.ts'
 import { createConnect } from './connections/connect.ts'
 import { createDisconnect } from './connections/disconnect.ts'
 import { createExpireAccess } from './connections/expire-access.ts'
 import { createFindConnectUrl } from './connections/find-connect-url.ts'
 import { createManageConnectors } from './connections/manage-connectors.ts'
 import { createMintTicket } from './connections/mint-ticket.ts'
+import { createPostCompletion } from './connections/post-completion.ts'
 import { createPrepareAuthorization } from './connections/prepare-authorization.ts'
 import { createReadTicket } from './connections/read-ticket.ts'
+import { createReceiveCallback } from './connections/receive-callback.ts'
+import { createRedeemCallback } from './connections/redeem-callback.ts'
 import { createRedirectPolicy } from './connections/redirect-policy.ts'
 import { createRefreshConnection } from './connections/refresh-connection.ts'
 import { createRefreshDue } from './connections/refresh-due.ts'
@@ -148,6 +150,18 @@ export function createApp(options: AppOptions) {
     vault,
     clock,
   })
+  const redeemCallback = createRedeemCallback({
+    connections,
+    connectors,
+    findClient,
+    tokenEndpoint,
+    probe,
+    background,
+    vault,
+    clock,
+    random,
+    redirectUri,
+  })
   const disconnect = createDisconnect({ connections, revokeGrant })
   const viewConnectors = createViewConnectors({ connections, tickets, presets, vault, clock, publicUrl })
   const manageConnectors = createManageConnectors({
@@ -170,6 +184,7 @@ export function createApp(options: AppOptions) {
     manageConnectors,
     viewConnectors,
     connect,
+    postCompletion: createPostCompletion({ flows, redeemCallback, vault, clock }),
     disconnect,
     publicUrl,
   })
@@ -204,19 +219,7 @@ export function createApp(options: AppOptions) {
             redirectUri,
             flowTtlMs: timings.flowTtlMs,
           }),
-          completeFlow: createCompleteFlow({
-            flows,
-            connections,
-            connectors,
-            findClient,
-            tokenEndpoint,
-            probe,
-            background,
-            vault,
-            clock,
-            random,
-            redirectUri,
-          }),
+          receiveCallback: createReceiveCallback({ flows, redeemCallback, vault, clock }),
           browserCookie: createBrowserCookie(publicUrl),
           publicUrl,
           confirmation: settings.CONNECT_CONFIRMATION,

@@ -19,6 +19,8 @@ import { bindingFor } from './whose-connection.ts'
 export type ConnectRequest = {
   readonly redirectUrl?: string
   readonly accessToken?: Secret
+  /** The callback parks the code until the initiator posts the completion that comes with `redirectUrl`. */
+  readonly wantsCompletion?: boolean
   /** The person for whom a manager connects. */
   readonly subject?: string
 }
@@ -50,6 +52,8 @@ export function createConnect(deps: Deps) {
     if (!connector.enabled) throw new AppError('connector_disabled', 'connect on a disabled connector')
     const binding = bindingFor(principal, connector, request.subject)
     const redirectUrl = request.redirectUrl === undefined ? null : redirectPolicy(request.redirectUrl)
+    const wantsCompletion = request.wantsCompletion === true
+    if (wantsCompletion && redirectUrl === null) throw completionNeedsRedirect()
     let connection = await connections.ensure(connector.tenantId, connector.id, binding.scope, binding.subjectId)
 
     if (request.accessToken !== undefined)
@@ -67,7 +71,7 @@ export function createConnect(deps: Deps) {
     }
     if (outcome.kind === 'ok') return markConnected(principal, connection)
     if (outcome.kind === 'unauthorized')
-      return requireAuthorization(principal, connector, connection, outcome.challenge, redirectUrl)
+      return requireAuthorization(principal, connector, connection, outcome.challenge, { redirectUrl, wantsCompletion })
     throw probeFailure(outcome)
   }
 
@@ -133,7 +137,7 @@ export function createConnect(deps: Deps) {
     connector: Connector,
     connection: Connection,
     challenge: Challenge | null,
-    redirectUrl: string | null,
+    destination: { readonly redirectUrl: string | null; readonly wantsCompletion: boolean },
   ): Promise<Connection> {
     if (connector.authType === 'none') {
       throw new AppError('upstream_error', 'a server declared open asks for authorization', {
@@ -152,7 +156,7 @@ export function createConnect(deps: Deps) {
               { type: 'connector.auth_required', actorId: principal.id },
             ),
           )
-    await mintTicket(waiting, { initiator: principal, redirectUrl, authorization })
+    await mintTicket(waiting, { initiator: principal, ...destination, authorization })
     return waiting
   }
 
@@ -163,6 +167,14 @@ export function createConnect(deps: Deps) {
 }
 
 export type Connect = ReturnType<typeof createConnect>
+
+function completionNeedsRedirect(): AppError {
+  const message = 'A completion comes back with redirect_url, so give one.'
+  return new AppError('invalid_request', 'completion without redirect_url', {
+    publicDetail: message,
+    fields: [{ path: 'redirect_url', message }],
+  })
+}
 
 function probeFailure(outcome: Exclude<ProbeOutcome, { kind: 'ok' | 'unauthorized' }>): AppError {
   switch (outcome.kind) {

@@ -17,6 +17,7 @@ const places = {
   refreshToken: (row: Row) => place('connections', 'sealed_refresh_token', row),
   ticket: (row: Row) => place('tickets', 'sealed_ticket', row),
   verifier: (row: Row) => place('flows', 'sealed_verifier', row),
+  callback: (row: Row) => place('flows', 'sealed_callback', row),
   registrationSecret: (row: Row) => place('client_registrations', 'sealed_client_secret', row),
 }
 
@@ -45,6 +46,10 @@ export function openTicket(vault: Vault, ticket: Ticket): Secret {
 
 export function openVerifier(vault: Vault, flow: Flow): Secret {
   return vault.open(flow.sealedVerifier, places.verifier(flow))
+}
+
+export function openCallback(vault: Vault, flow: Flow): Secret | undefined {
+  return openFrom(vault, 'callback', flow, flow.sealedCallback)
 }
 
 export function openRegistrationSecret(vault: Vault, registration: Registration): Secret | undefined {

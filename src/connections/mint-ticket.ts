@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { addMs, type Clock } from '../kernel/clock.ts'
 import { newId } from '../kernel/id.ts'
 import type { Principal } from '../kernel/principal.ts'
@@ -5,7 +6,7 @@ import { hashToken, randomToken, Secret } from '../kernel/secret.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Connection } from './connection.ts'
 import { sealFor } from './connection-secrets.ts'
-import type { PinnedAuthorization, TicketStore } from './store.ts'
+import type { PinnedAuthorization, Ticket, TicketStore } from './store.ts'
 
 type Deps = {
   readonly tickets: TicketStore
@@ -18,6 +19,7 @@ export type TicketRequest = {
   /** Null when the connection lost its grant by itself. */
   readonly initiator: Principal | null
   readonly redirectUrl: string | null
+  readonly wantsCompletion?: boolean
   readonly authorization: PinnedAuthorization | null
 }
 
@@ -41,6 +43,7 @@ export function createMintTicket({ tickets, vault, clock, ticketTtlMs }: Deps) {
       initiatorPrincipalId: request.initiator?.id ?? null,
       initiatorLabel: request.initiator?.label ?? '',
       redirectUrl: request.redirectUrl,
+      wantsCompletion: request.wantsCompletion === true,
       authorization: request.authorization,
       expiresAt: addMs(now, ticketTtlMs),
     })
@@ -49,13 +52,11 @@ export function createMintTicket({ tickets, vault, clock, ticketTtlMs }: Deps) {
 
 export type MintTicket = ReturnType<typeof createMintTicket>
 
-function leadsToSamePlace(
-  current: { redirectUrl: string | null; authorization: PinnedAuthorization | null; initiatorLabel: string },
-  request: TicketRequest,
-): boolean {
+function leadsToSamePlace(current: Ticket, request: TicketRequest): boolean {
   return (
     current.redirectUrl === request.redirectUrl &&
-    current.initiatorLabel === (request.initiator?.label ?? '') &&
-    JSON.stringify(current.authorization) === JSON.stringify(request.authorization)
+    current.wantsCompletion === (request.wantsCompletion === true) &&
+    current.initiatorPrincipalId === (request.initiator?.id ?? null) &&
+    isDeepStrictEqual(current.authorization, request.authorization)
   )
 }

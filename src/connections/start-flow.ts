@@ -42,6 +42,8 @@ export function createStartFlow({ flows, prepareAuthorization, presets, vault, c
       grantEpoch: connection.grantEpoch,
       authorization,
       redirectUrl: ticket.redirectUrl,
+      wantsCompletion: ticket.wantsCompletion,
+      initiatorPrincipalId: ticket.initiatorPrincipalId,
       expiresAt: addMs(clock.now(), flowTtlMs),
     })
     const preset = connector.presetId === null ? undefined : presets.byId(connector.presetId)

@@ -64,14 +64,17 @@ export type Ticket = {
   readonly connectionId: string
   readonly sealedTicket: string
   readonly grantEpoch: number
+  readonly initiatorPrincipalId: string | null
   readonly initiatorLabel: string
   readonly redirectUrl: string | null
+  /** Whether the callback only parks the code, until the initiator posts the completion. */
+  readonly wantsCompletion: boolean
   /** Null: looked up when the person continues. */
   readonly authorization: PinnedAuthorization | null
   readonly expiresAt: Date
 }
 
-export type NewTicket = Ticket & { readonly ticketHash: string; readonly initiatorPrincipalId: string | null }
+export type NewTicket = Ticket & { readonly ticketHash: string }
 
 export type TicketStore = {
   /** Adds a ticket, in the place of all others of its connection that lead to the same place. */
@@ -91,15 +94,30 @@ export type Flow = {
   readonly grantEpoch: number
   readonly authorization: PinnedAuthorization
   readonly redirectUrl: string | null
+  readonly wantsCompletion: boolean
+  readonly initiatorPrincipalId: string | null
+  /** The parked callback; null unless it waits for its completion. */
+  readonly sealedCallback: string | null
   readonly expiresAt: Date
 }
 
-export type NewFlow = Flow & { readonly ticketId: string; readonly stateHash: string; readonly browserHash: string }
+export type NewFlow = Omit<Flow, 'sealedCallback'> & {
+  readonly ticketId: string
+  readonly stateHash: string
+  readonly browserHash: string
+}
 
 export type FlowStore = {
   create(flow: NewFlow): Promise<void>
   /** Uses the flow up, once, for the browser that began it. Null for an unknown, expired, used or foreign one. */
   consume(stateHash: string, browserHash: string, now: Date): Promise<Flow | null>
+  /** Keeps the callback of a used flow until its completion comes, which is found by hash. */
+  park(flow: Flow, completionHash: string, sealedCallback: string): Promise<void>
+  /**
+   * Takes a parked callback, once, for the principal that began it and the connector that it asks about. Null for an
+   * unknown, expired, taken or foreign one.
+   */
+  takeParked(completionHash: string, connectorId: string, principalId: string, now: Date): Promise<Flow | null>
 }
 
 /** A client that we registered dynamically at an authorization server. */

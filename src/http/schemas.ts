@@ -64,14 +64,21 @@ export const updateConnectorBody = z.strictObject({
   enabled: z.boolean().optional(),
 })
 
-export const connectBody = z
-  .strictObject({
-    redirect_url: optional(z.string().min(1)).describe('Where the browser goes afterwards. Default: a page of ours.'),
-    access_token: optional(secretText).describe('A token that you have already; then nobody is asked.'),
-    subject: optional(z.string().min(1).max(255)).describe('The person for whom a service connects.'),
-  })
-  .nullish()
-  .transform((value) => value ?? {})
+const connectRequest = z.strictObject({
+  redirect_url: optional(z.string().min(1)).describe('Where the browser goes afterwards. Default: a page of ours.'),
+  access_token: optional(secretText).describe('A token that you have already; then nobody is asked.'),
+  completion: optional(z.literal('code')).describe(
+    'Connect only after you post the completion that comes back with redirect_url.',
+  ),
+  subject: optional(z.string().min(1).max(255)).describe('The person for whom a service connects.'),
+})
+
+/** Clients of Agent Stack send `{}`; ours may send nothing. */
+export const connectBody = connectRequest.nullish().transform((value) => value ?? connectRequest.parse({}))
+
+export const completionBody = z.strictObject({
+  completion: secretText.describe('What came with redirect_url.'),
+})
 
 export const idParams = z.object({ id: z.string().refine(isId) })
 

@@ -67,6 +67,25 @@ export function createPrismaFlowStore(database: Database): FlowStore {
       })
       return row === undefined ? null : toFlow(row)
     },
+
+    async park(flow, completionHash, sealedCallback) {
+      await database.flow.updateMany({
+        where: { id: flow.id, tenantId: flow.tenantId },
+        data: { completionHash, sealedCallback },
+      })
+    },
+
+    async takeParked(completionHash, connectorId, initiatorPrincipalId, now) {
+      const where = { completionHash, initiatorPrincipalId, connection: { connectorId }, expiresAt: { gt: now } }
+      const parked = await database.flow.findFirst({ where })
+      if (parked === null) return null
+      // the hash goes in one statement with the check that it is there: of two takers, one gets it
+      const { count } = await database.flow.updateMany({
+        where: { id: parked.id, completionHash },
+        data: { completionHash: null, sealedCallback: null },
+      })
+      return count === 1 ? toFlow(parked) : null
+    },
   }
 }
 

@@ -1,8 +1,8 @@
 import Router from '@koa/router'
 import type { Context } from 'koa'
 import type { AccessStore } from '../../access/store.ts'
-import type { CompleteFlow } from '../../connections/complete-flow.ts'
 import type { OpenTicket, ReadTicket } from '../../connections/read-ticket.ts'
+import type { CallbackResult, ReceiveCallback } from '../../connections/receive-callback.ts'
 import type { StartFlow } from '../../connections/start-flow.ts'
 import { connectorName } from '../../connectors/connector.ts'
 import { AppError, type ErrorCode } from '../../kernel/app-error.ts'
@@ -24,7 +24,7 @@ type Deps = {
   readonly presets: PresetCatalog
   readonly readTicket: ReadTicket
   readonly startFlow: StartFlow
-  readonly completeFlow: CompleteFlow
+  readonly receiveCallback: ReceiveCallback
   readonly browserCookie: BrowserCookie
   readonly publicUrl: URL
   readonly confirmation: 'page' | 'none'
@@ -32,7 +32,7 @@ type Deps = {
 
 /** What a person's browser sees of connecting: the link, the press, and the way back. */
 export function createConnectPages(deps: Deps): Router {
-  const { presets, readTicket, startFlow, completeFlow, browserCookie, publicUrl } = deps
+  const { presets, readTicket, startFlow, receiveCallback, browserCookie, publicUrl } = deps
   const router = new Router({ sensitive: true, strict: true })
 
   router.get('/connect/:ticket', async (ctx) => {
@@ -69,20 +69,19 @@ export function createConnectPages(deps: Deps): Router {
   router.get(callbackPath, async (ctx) => {
     // previews, prefetches and subresources must not use an attempt up
     if (ctx.method === 'HEAD' || !isNavigation(ctx)) return sendPage(ctx, publicUrl, unusable, 400)
-    const result = await completeFlow({
+    const result = await receiveCallback({
       parameters: new URLSearchParams(ctx.querystring),
       browserToken: browserCookie.read(ctx),
     })
     if (result.kind === 'unknown') return sendPage(ctx, publicUrl, (nonce) => failed(ctx, 'link_expired', nonce), 400)
-    if (result.redirectUrl !== null) {
-      const target = new URL(result.redirectUrl)
-      if (result.kind === 'failed') addError(target, result.failure)
-      ctx.set({ 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' })
+    const destination = destinationOf(result)
+    if (destination !== null) {
+      ctx.set({ 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer', Location: destination })
       ctx.status = 302
-      ctx.set('Location', result.kind === 'failed' ? target.href : result.redirectUrl)
       ctx.body = ''
       return
     }
+    if (result.kind === 'parked') throw new AppError('internal', 'a parked callback without a place to go')
     if (result.kind === 'failed') return sendPage(ctx, publicUrl, (nonce) => failed(ctx, result.failure, nonce), 400)
     const { connector } = result
     const preset = connector.presetId === null ? undefined : presets.byId(connector.presetId)
@@ -125,6 +124,25 @@ function isNavigation(ctx: Context): boolean {
   if (ctx.method !== 'GET' || /prefetch|prerender/.test(ctx.get('Sec-Purpose') + ctx.get('Purpose'))) return false
   const mode = ctx.get('Sec-Fetch-Mode')
   return mode === '' || mode === 'navigate'
+}
+
+/**
+ * Where the browser goes after a callback; null when a page of ours tells how it ended. On success the URL is used unchanged,
+ * since that is what clients of Agent Stack expect.
+ */
+function destinationOf(result: Exclude<CallbackResult, { kind: 'unknown' }>): string | null {
+  if (result.redirectUrl === null) return null
+  const target = new URL(result.redirectUrl)
+  switch (result.kind) {
+    case 'connected':
+      return result.redirectUrl
+    case 'parked':
+      target.searchParams.append('completion', result.completion.reveal())
+      return target.href
+    case 'failed':
+      addError(target, result.failure)
+      return target.href
+  }
 }
 
 /** RFC 6749 section 4.1.2.1. What the client already put into its URL is never overwritten. */

@@ -2,6 +2,7 @@ import type { EventStore } from '../../audit/store.ts'
 import type { Connect } from '../../connections/connect.ts'
 import type { Disconnect } from '../../connections/disconnect.ts'
 import type { ManageConnectors } from '../../connections/manage-connectors.ts'
+import type { PostCompletion } from '../../connections/post-completion.ts'
 import type { ConnectionStore } from '../../connections/store.ts'
 import type { ViewConnectors } from '../../connections/view-connectors.ts'
 import type { Connector } from '../../connectors/connector.ts'
@@ -15,6 +16,7 @@ import type { PresetCatalog } from '../../presets/match-preset.ts'
 import { representConnector, representEvent, representList, representPreset } from '../representations.ts'
 import { defineRoute, type Route } from '../route.ts'
 import {
+  completionBody,
   connectBody,
   connectorSchema,
   createConnectorBody,
@@ -36,6 +38,7 @@ export type ConnectorRoutesDeps = {
   readonly manageConnectors: ManageConnectors
   readonly viewConnectors: ViewConnectors
   readonly connect: Connect
+  readonly postCompletion: PostCompletion
   readonly disconnect: Disconnect
   readonly publicUrl: URL
 }
@@ -207,16 +210,34 @@ export function createConnectorRoutes(deps: ConnectorRoutesDeps): Route[] {
       ],
       handle: async ({ principal, params, body }) => {
         const connector = await findConnector(principal, params.id)
-        const { redirect_url, access_token, subject } = body as {
-          redirect_url?: string
-          access_token?: never
-          subject?: string
-        }
+        const { redirect_url, access_token, completion, subject } = body
         await deps.connect(
           principal,
           connector,
-          present({ redirectUrl: redirect_url, accessToken: access_token, subject }),
+          present({
+            redirectUrl: redirect_url,
+            accessToken: access_token,
+            wantsCompletion: completion === 'code',
+            subject,
+          }),
         )
+        return representOne(principal, connector)
+      },
+    }),
+
+    defineRoute({
+      method: 'post',
+      path: '/connectors/{id}/connect/complete',
+      operationId: 'completeConnect',
+      summary: 'Finish a connect that asked for a completion',
+      scope: 'connectors:write',
+      params: idParams,
+      body: completionBody,
+      success: { status: 200, description: 'The connector, `connected`.', schema: connectorSchema },
+      errors: ['not_found', 'link_expired', 'authorization_failed', 'access_token_rejected', ...upstreamErrors],
+      handle: async ({ principal, params, body }) => {
+        const connector = await findConnector(principal, params.id)
+        await deps.postCompletion(principal, connector, body.completion)
         return representOne(principal, connector)
       },
     }),

@@ -1,7 +1,7 @@
 import type { Connector } from '../connectors/connector.ts'
 import type { ConnectorStore } from '../connectors/store.ts'
 import type { Clock } from '../kernel/clock.ts'
-import { hashToken, Secret } from '../kernel/secret.ts'
+import { Secret } from '../kernel/secret.ts'
 import type { Background } from '../log/background.ts'
 import type { Client } from '../upstream/client.ts'
 import type { Probe } from '../upstream/probe.ts'
@@ -12,26 +12,18 @@ import type { Connection } from './connection.ts'
 import { openVerifier, sealFor } from './connection-secrets.ts'
 import { cleared } from './grant-changes.ts'
 import { accessExpiry, refreshTime } from './schedule.ts'
-import type { ConnectionChanges, ConnectionStore, Flow, FlowStore } from './store.ts'
+import type { ConnectionChanges, ConnectionStore, Flow } from './store.ts'
 
 /** `link_expired`: another attempt, or a disconnect, was quicker. */
 export type FlowFailure = ExchangeFailure | 'link_expired' | 'access_token_rejected'
 
-export type FlowResult =
-  | { readonly kind: 'connected'; readonly connector: Connector; readonly redirectUrl: string | null }
-  | { readonly kind: 'failed'; readonly failure: FlowFailure; readonly redirectUrl: string | null }
-  /** Unknown, expired, used or another browser's: nobody learns which. */
-  | { readonly kind: 'unknown' }
-
-export type Callback = {
-  /** The query of the callback, as received. */
-  readonly parameters: URLSearchParams
-  /** What the browser's cookie holds. */
-  readonly browserToken: string | null
-}
+export type Redemption =
+  | { readonly kind: 'connected'; readonly connector: Connector }
+  | { readonly kind: 'failed'; readonly failure: FlowFailure }
+  /** What was to be connected is gone. */
+  | { readonly kind: 'gone' }
 
 type Deps = {
-  readonly flows: FlowStore
   readonly connections: ConnectionStore
   readonly connectors: ConnectorStore
   readonly findClient: FindClient
@@ -44,26 +36,20 @@ type Deps = {
   readonly redirectUri: string
 }
 
-const maxCodeLength = 4096
-const maxStateLength = 256
-
 /**
- * Ends an authorization attempt (RFC 6749 section 4.1.2, RFC 9207): uses the state up, exchanges the code at the pinned
- * token endpoint, tries the new token, and stores the grant. The old grant works until then.
+ * Makes a grant of a callback: checks it (`iss` by RFC 9207), exchanges the code at the pinned token endpoint, tries the
+ * new token, and stores the grant. The old grant works until then.
+ *
+ * @param parameters of the callback, each of them at most once
  */
-export function createCompleteFlow(deps: Deps) {
-  const { flows, connections, connectors, findClient, tokenEndpoint, probe, background, vault, clock } = deps
+export function createRedeemCallback(deps: Deps) {
+  const { connections, connectors, findClient, tokenEndpoint, probe, background, vault, clock } = deps
 
-  return async ({ parameters, browserToken }: Callback): Promise<FlowResult> => {
-    const state = soleParameter(parameters, 'state', maxStateLength)
-    if (state === null || browserToken === null || !isWellFormed(parameters)) return { kind: 'unknown' }
-    const flow = await flows.consume(hashToken(state), hashToken(browserToken), clock.now())
-    if (flow === null) return { kind: 'unknown' }
-    const failed = (failure: FlowFailure): FlowResult => ({ kind: 'failed', failure, redirectUrl: flow.redirectUrl })
-
+  return async (flow: Flow, parameters: URLSearchParams): Promise<Redemption> => {
+    const failed = (failure: FlowFailure): Redemption => ({ kind: 'failed', failure })
     const connection = await connections.find(flow.tenantId, flow.connectionId)
     const connector = connection === null ? null : await connectors.find(flow.tenantId, connection.connectorId)
-    if (connection === null || connector === null) return { kind: 'unknown' }
+    if (connection === null || connector === null) return { kind: 'gone' }
     if (connection.grantEpoch !== flow.grantEpoch) return failed('link_expired')
 
     const { server, client: pinned, clientSource, registrationId } = flow.authorization
@@ -76,7 +62,7 @@ export function createCompleteFlow(deps: Deps) {
       client,
       redirectUri: deps.redirectUri,
       callbackParameters: parameters,
-      expectedState: state,
+      expectedState: parameters.get('state') ?? '',
       codeVerifier: openVerifier(vault, flow),
     })
     if (exchange.kind === 'failed') return failed(exchange.failure)
@@ -99,7 +85,7 @@ export function createCompleteFlow(deps: Deps) {
       revokeLater(flow, client, tokens)
       return failed('link_expired')
     }
-    return { kind: 'connected', connector, redirectUrl: flow.redirectUrl }
+    return { kind: 'connected', connector }
   }
 
   function grantChanges(connection: Connection, flow: Flow, tokens: TokenSet, requestedAt: Date): ConnectionChanges {
@@ -141,21 +127,4 @@ export function createCompleteFlow(deps: Deps) {
   }
 }
 
-export type CompleteFlow = ReturnType<typeof createCompleteFlow>
-
-/** The value of a parameter that occurs exactly once, is not empty and not too long; null otherwise. */
-function soleParameter(parameters: URLSearchParams, name: string, maxLength: number): string | null {
-  const values = parameters.getAll(name)
-  const [value] = values
-  return values.length === 1 && value !== undefined && value !== '' && value.length <= maxLength ? value : null
-}
-
-/** Either a code or an error, each at most once and of a sane size and form. */
-function isWellFormed(parameters: URLSearchParams): boolean {
-  const hasCode = parameters.has('code')
-  if (hasCode === parameters.has('error')) return false
-  if (['code', 'error', 'iss', 'state'].some((name) => parameters.getAll(name).length > 1)) return false
-  const code = soleParameter(parameters, 'code', maxCodeLength)
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return !hasCode || (code !== null && !/[\u0000-\u001f\u007f]/.test(code))
-}
+export type RedeemCallback = ReturnType<typeof createRedeemCallback>
