@@ -28,8 +28,8 @@ export type GuardedFetch = (url: URL | string, init?: GuardedRequestInit) => Pro
 
 export type GuardedFetchDeps = { readonly policy: AddressPolicy; readonly dispatcher: Dispatcher }
 
-export const defaultMaxBytes = 128 * 1024
-export const defaultTotalMs = 15_000
+const defaultMaxBytes = 128 * 1024
+const defaultTotalMs = 15_000
 const defaultHeadersMs = 10_000
 /** Some front ends turn away requests that do not say who they are. */
 const userAgent = 'Patchbay'

@@ -128,7 +128,7 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
     }
   }
 
-  async function relayOnce(
+  function relayOnce(
     { method, head, reply }: Incoming,
     principal: Principal,
     target: UpstreamTarget,

@@ -2,10 +2,11 @@ import Router from '@koa/router'
 import type { Context } from 'koa'
 import type { AccessStore } from '../../access/store.ts'
 import type { OpenTicket, ReadTicket } from '../../connections/read-ticket.ts'
-import type { CallbackResult, ReceiveCallback } from '../../connections/receive-callback.ts'
+import type { ReceiveCallback } from '../../connections/receive-callback.ts'
 import type { StartFlow } from '../../connections/start-flow.ts'
 import { connectorName } from '../../connectors/connector.ts'
 import { AppError, type ErrorCode } from '../../kernel/app-error.ts'
+import type { Secret } from '../../kernel/secret.ts'
 import type { PresetCatalog } from '../../presets/match-preset.ts'
 import { apiPrefix } from '../api-router.ts'
 import type { BrowserCookie } from '../browser-cookie.ts'
@@ -74,14 +75,14 @@ export function createConnectPages(deps: Deps): Router {
       browserToken: browserCookie.read(ctx),
     })
     if (result.kind === 'unknown') return sendPage(ctx, publicUrl, (nonce) => failed(ctx, 'link_expired', nonce), 400)
-    const destination = destinationOf(result)
-    if (destination !== null) {
-      ctx.set({ 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer', Location: destination })
-      ctx.status = 302
-      ctx.body = ''
-      return
+    if (result.kind === 'parked') return redirect(ctx, withCompletion(result.redirectUrl, result.completion))
+    if (result.redirectUrl !== null) {
+      // on success unchanged: that is what clients of Agent Stack expect
+      return redirect(
+        ctx,
+        result.kind === 'failed' ? withError(result.redirectUrl, result.failure) : result.redirectUrl,
+      )
     }
-    if (result.kind === 'parked') throw new AppError('internal', 'a parked callback without a place to go')
     if (result.kind === 'failed') return sendPage(ctx, publicUrl, (nonce) => failed(ctx, result.failure, nonce), 400)
     const { connector } = result
     const preset = connector.presetId === null ? undefined : presets.byId(connector.presetId)
@@ -126,28 +127,23 @@ function isNavigation(ctx: Context): boolean {
   return mode === '' || mode === 'navigate'
 }
 
-/**
- * Where the browser goes after a callback; null when a page of ours tells how it ended. On success the URL is used unchanged,
- * since that is what clients of Agent Stack expect.
- */
-function destinationOf(result: Exclude<CallbackResult, { kind: 'unknown' }>): string | null {
-  if (result.redirectUrl === null) return null
-  const target = new URL(result.redirectUrl)
-  switch (result.kind) {
-    case 'connected':
-      return result.redirectUrl
-    case 'parked':
-      target.searchParams.append('completion', result.completion.reveal())
-      return target.href
-    case 'failed':
-      addError(target, result.failure)
-      return target.href
-  }
+function redirect(ctx: Context, location: string): void {
+  ctx.set({ 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer', Location: location })
+  ctx.status = 302
+  ctx.body = ''
+}
+
+function withCompletion(redirectUrl: string, completion: Secret): string {
+  const target = new URL(redirectUrl)
+  target.searchParams.append('completion', completion.reveal())
+  return target.href
 }
 
 /** RFC 6749 section 4.1.2.1. What the client already put into its URL is never overwritten. */
-function addError(target: URL, code: ErrorCode): void {
+function withError(redirectUrl: string, code: ErrorCode): string {
+  const target = new URL(redirectUrl)
   const error = code === 'authorization_denied' ? 'access_denied' : 'server_error'
   if (!target.searchParams.has('error')) target.searchParams.append('error', error)
   if (!target.searchParams.has('error_description')) target.searchParams.append('error_description', code)
+  return target.href
 }
