@@ -35,6 +35,7 @@ import { createBrowserCookie } from './http/browser-cookie.ts'
 import { createFrontDoor, type FrontDoor } from './http/front-door.ts'
 import { createKoaHandler } from './http/koa-app.ts'
 import { describeApi } from './http/openapi.ts'
+import { createClientRoutes } from './http/routes/client-routes.ts'
 import { callbackPath, createConnectPages } from './http/routes/connect-pages.ts'
 import { createConnectorRoutes } from './http/routes/connector-routes.ts'
 import { createServiceRoutes } from './http/routes/service-routes.ts'
@@ -51,6 +52,7 @@ import { createPrismaConnectorStore } from './storage/connector-store.ts'
 import { createPrismaEventStore } from './storage/event-store.ts'
 import { createPrismaFlowStore, createPrismaRegistrationStore, createPrismaTicketStore } from './storage/flow-stores.ts'
 import { openDatabase } from './storage/prisma-client.ts'
+import { clientMetadataUrl } from './upstream/client-metadata-document.ts'
 import { createDiscover } from './upstream/discover.ts'
 import { createProbe } from './upstream/probe.ts'
 import { createRegisterClient } from './upstream/register-client.ts'
@@ -118,7 +120,15 @@ export function createApp(options: AppOptions) {
 
   const authenticate = createAuthenticate({ access, clock })
   const findClient = createFindClient({ registrations, presets, vault })
-  const chooseClient = createChooseClient({ registrations, presets, registerClient, vault, clock, redirectUri })
+  const chooseClient = createChooseClient({
+    registrations,
+    presets,
+    registerClient,
+    vault,
+    clock,
+    redirectUri,
+    clientMetadataUrl: clientMetadataUrl(publicUrl, settings.CLIENT_METADATA_URL),
+  })
   const prepareAuthorization = createPrepareAuthorization({ discover, chooseClient, presets })
   const revokeGrant = createRevokeGrant({ tokenEndpoint, findClient, background, vault })
   const mintTicket = createMintTicket({ tickets, vault, clock, ticketTtlMs: timings.ticketTtlMs })
@@ -206,6 +216,7 @@ export function createApp(options: AppOptions) {
     const koaHandler = createKoaHandler({
       routers: [
         createServiceRoutes({ publicUrl, isReady }),
+        createClientRoutes({ publicUrl, redirectUri }),
         createConnectPages({
           access,
           presets,

@@ -20,6 +20,8 @@ type Deps = {
   readonly vault: Vault
   readonly clock: Clock
   readonly redirectUri: string
+  /** The URL of our client metadata document; null where authorization servers could not fetch it. */
+  readonly clientMetadataUrl: string | null
 }
 
 /** The methods that a server and we have in common, best first. A server that lists none means basic (RFC 8414 section 2). */
@@ -37,13 +39,21 @@ function presetFits(preset: Preset, server: AuthorizationServer): boolean {
 }
 
 /**
- * Chooses the client with which to go to an authorization server: the connector's own, the preset's, one registered
- * dynamically (RFC 7591; kept per tenant, issuer and redirect URI).
+ * Chooses the client with which to go to an authorization server: the connector's own, the preset's, our client metadata
+ * document where the server takes it, else one registered dynamically (RFC 7591; kept per tenant, issuer and redirect URI).
  *
  * @throws AppError `client_id_required` when there is none and the server registers none, `client_registration_failed`,
  *   `authorization_server_invalid` when a preset names another issuer
  */
-export function createChooseClient({ registrations, presets, registerClient, vault, clock, redirectUri }: Deps) {
+export function createChooseClient({
+  registrations,
+  presets,
+  registerClient,
+  vault,
+  clock,
+  redirectUri,
+  clientMetadataUrl,
+}: Deps) {
   return async (connector: Connector, server: AuthorizationServer): Promise<PinnedAuthorization> => {
     if (connector.clientId !== null) {
       const method = pickAuthMethod(server, connector.sealedClientSecret !== null)
@@ -59,6 +69,9 @@ export function createChooseClient({ registrations, presets, registerClient, vau
       }
       const method = pickAuthMethod(server, preset.clientSecret !== undefined)
       return pinned('preset', { clientId: preset.clientId, tokenEndpointAuthMethod: method })
+    }
+    if (clientMetadataUrl !== null && server.isClientIdMetadataDocumentSupported) {
+      return pinned('metadata_document', { clientId: clientMetadataUrl, tokenEndpointAuthMethod: 'none' })
     }
     const registration = (await liveRegistration(connector, server)) ?? (await register(connector, server))
     return pinned('registration', registration, registration.id)
@@ -125,6 +138,7 @@ export function createFindClient({ registrations, presets, vault }: Pick<Deps, '
       const preset = connector.presetId === null ? undefined : presets.byId(connector.presetId)
       return preset?.clientId === clientId ? withSecret(preset.clientSecret) : null
     }
+    if (reference.clientSource === 'metadata_document') return withSecret(undefined)
     if (reference.registrationId === null) return null
     const registration = await registrations.findById(reference.tenantId, reference.registrationId)
     return registration === null ? null : withSecret(openRegistrationSecret(vault, registration))

@@ -35,7 +35,7 @@ export type StoredChallenge = {
 }
 
 /** Where the secret of the client that holds the grant is to be found. */
-export type ClientSource = 'connector' | 'preset' | 'registration'
+export type ClientSource = 'connector' | 'preset' | 'metadata_document' | 'registration'
 
 /** One credential binding of a connector: for a user, an agent, or the whole tenant. */
 export type Connection = {
