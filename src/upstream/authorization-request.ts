@@ -55,6 +55,6 @@ export function buildAuthorizationUrl(request: AuthorizationRequest): URL {
 }
 
 /** RFC 7636 section 4.2. */
-export function codeChallengeS256(codeVerifier: Secret): string {
+function codeChallengeS256(codeVerifier: Secret): string {
   return createHash('sha256').update(codeVerifier.reveal()).digest('base64url')
 }
