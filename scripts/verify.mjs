@@ -13,7 +13,10 @@ const script = (name) => join(root, 'scripts', name)
 const typescript = bin('typescript', 'bin/tsc')
 const steps = [
   { name: 'set-up', args: [script('setup.mjs')] },
-  { name: 'format and lint (biome)', args: [bin('@biomejs/biome', 'bin/biome'), 'check', '.'] },
+  {
+    name: 'format and lint (biome)',
+    args: [bin('@biomejs/biome', 'bin/biome'), 'check', '.', '--diagnostic-level=warn'],
+  },
   { name: 'types (tsc)', args: [typescript, '-p', 'tsconfig.json', '--noEmit'] },
   { name: 'unused code (knip)', args: [bin('knip', 'bin/knip.js')] },
   { name: 'generated documents', args: ['--import', 'tsx', script('docs.ts'), '--check'], needs: script('docs.ts') },
