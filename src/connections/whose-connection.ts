@@ -8,7 +8,7 @@ import type { Connection, ConnectionScope } from './connection.ts'
 export type Binding = { readonly scope: ConnectionScope; readonly subjectId: string }
 
 /** The subject id of a tenant's connection. */
-export const tenantSubjectId = '*'
+const tenantSubjectId = '*'
 
 /**
  * Which connection of a connector a principal connects: the tenant's, or its own.

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import getRawBody from 'raw-body'
 import { AppError } from '../kernel/app-error.ts'
 
-export const maxBodyBytes = 256 * 1024
+const maxBodyBytes = 256 * 1024
 const maxDepth = 20
 
 /**

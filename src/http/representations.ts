@@ -54,7 +54,7 @@ export function representPreset(preset: Preset): z.input<typeof presetSchema> {
 }
 
 /** The token of the page after the one that ends with this id. */
-export function pageTokenAfter(id: string): string {
+function pageTokenAfter(id: string): string {
   return Buffer.from(id).toString('base64url')
 }
 

@@ -17,7 +17,7 @@ const maxCharacters = (max: number) =>
       `must have at most ${max} characters`,
     )
 
-export const metadataSchema = z
+const metadataSchema = z
   .record(z.string().min(1).max(64), z.string().max(512))
   .refine((metadata) => Object.keys(metadata).length <= 16, 'must have at most 16 keys')
   .describe('Up to 16 pairs of text that you choose; `name` and `description` are shown to people.')
