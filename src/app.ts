@@ -51,6 +51,7 @@ import { createPrismaConnectionStore } from './storage/connection-store.ts'
 import { createPrismaConnectorStore } from './storage/connector-store.ts'
 import { createPrismaEventStore } from './storage/event-store.ts'
 import { createPrismaFlowStore, createPrismaRegistrationStore, createPrismaTicketStore } from './storage/flow-stores.ts'
+import { createPrismaPresetPinStore } from './storage/preset-pin-store.ts'
 import { openDatabase } from './storage/prisma-client.ts'
 import { clientMetadataUrl } from './upstream/client-metadata-document.ts'
 import { createDiscover } from './upstream/discover.ts'
@@ -101,6 +102,7 @@ export function createApp(options: AppOptions) {
   const flows = createPrismaFlowStore(database)
   const registrations = createPrismaRegistrationStore(database)
   const events = createPrismaEventStore(database)
+  const presetPins = createPrismaPresetPinStore(database)
 
   const addressPolicy = createAddressPolicy({
     allow: settings.EGRESS_ALLOW ?? [],
@@ -119,10 +121,11 @@ export function createApp(options: AppOptions) {
   const tokenEndpoint = createTokenEndpoint({ fetch, clock })
 
   const authenticate = createAuthenticate({ access, clock })
-  const findClient = createFindClient({ registrations, presets, vault })
+  const findClient = createFindClient({ registrations, presets, presetPins, vault })
   const chooseClient = createChooseClient({
     registrations,
     presets,
+    presetPins,
     registerClient,
     vault,
     clock,
@@ -264,6 +267,8 @@ export function createApp(options: AppOptions) {
   return {
     access,
     connections,
+    presets,
+    presetPins,
     refreshDue,
     issueApiKey: createIssueApiKey({ access, clock }),
     bootstrapAccess: createBootstrapAccess({ access, clock }),

@@ -4,6 +4,7 @@ import { productVersion } from '../config/product-version.ts'
 import { describeStartFailure } from '../run-process.ts'
 import { addApiKeyCommands } from './api-keys.ts'
 import { addMigrateCommand } from './migrate.ts'
+import { addPresetCommands } from './presets.ts'
 import { addStartCommand } from './start.ts'
 
 const program = new Command('patchbay')
@@ -14,6 +15,7 @@ const program = new Command('patchbay')
 addStartCommand(program)
 addApiKeyCommands(program)
 addMigrateCommand(program)
+addPresetCommands(program)
 
 try {
   await program.parseAsync()

@@ -4,7 +4,7 @@ import { AppError } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { newId } from '../kernel/id.ts'
 import type { PresetCatalog } from '../presets/match-preset.ts'
-import type { Preset } from '../presets/preset.ts'
+import type { PresetPinStore } from '../presets/pin-store.ts'
 import type { AuthorizationServer } from '../upstream/authorization-server.ts'
 import type { Client, TokenEndpointAuthMethod } from '../upstream/client.ts'
 import type { RegisterClient } from '../upstream/register-client.ts'
@@ -16,6 +16,7 @@ import type { PinnedAuthorization, Registration, RegistrationStore } from './sto
 type Deps = {
   readonly registrations: RegistrationStore
   readonly presets: PresetCatalog
+  readonly presetPins: PresetPinStore
   readonly registerClient: RegisterClient
   readonly vault: Vault
   readonly clock: Clock
@@ -33,21 +34,17 @@ function pickAuthMethod(server: AuthorizationServer, hasSecret: boolean): TokenE
     : 'client_secret_basic'
 }
 
-/** Preset credentials go to the preset's issuer only. */
-function presetFits(preset: Preset, server: AuthorizationServer): boolean {
-  return preset.issuer === undefined || preset.issuer === server.issuer
-}
-
 /**
  * Chooses the client with which to go to an authorization server: the connector's own, the preset's, our client metadata
  * document where the server takes it, else one registered dynamically (RFC 7591; kept per tenant, issuer and redirect URI).
  *
  * @throws AppError `client_id_required` when there is none and the server registers none, `client_registration_failed`,
- *   `authorization_server_invalid` when a preset names another issuer
+ *   `authorization_server_changed` when the server names another issuer than its preset
  */
 export function createChooseClient({
   registrations,
   presets,
+  presetPins,
   registerClient,
   vault,
   clock,
@@ -61,10 +58,9 @@ export function createChooseClient({
     }
     const preset = connector.presetId === null ? undefined : presets.byId(connector.presetId)
     if (preset?.clientId !== undefined) {
-      if (!presetFits(preset, server)) {
-        throw new AppError('authorization_server_invalid', 'server names another issuer than its preset', {
-          publicDetail:
-            'This server now names another authorization server than its preset does. Ask an administrator.',
+      if ((preset.issuer ?? (await presetPins.pin(preset.id, server.issuer))) !== server.issuer) {
+        throw new AppError('authorization_server_changed', 'server names another issuer than its preset', {
+          meta: { presetId: preset.id, issuer: server.issuer },
         })
       }
       const method = pickAuthMethod(server, preset.clientSecret !== undefined)
@@ -114,6 +110,8 @@ export type ChooseClient = ReturnType<typeof createChooseClient>
 
 /** Which client a grant belongs to; the facts that a connection or a flow keeps of it. */
 export type ClientReference = Pick<Connection, 'tenantId' | 'clientSource' | 'registrationId'> & {
+  /** The issuer that the grant is from: a preset's secret goes nowhere else. */
+  readonly issuer: string | null
   readonly clientId: string
   readonly tokenEndpointAuthMethod: TokenEndpointAuthMethod
 }
@@ -123,7 +121,12 @@ export type ClientReference = Pick<Connection, 'tenantId' | 'clientSource' | 're
  *
  * @returns null when the client is gone (preset removed, registration deleted, connector's client replaced)
  */
-export function createFindClient({ registrations, presets, vault }: Pick<Deps, 'registrations' | 'presets' | 'vault'>) {
+export function createFindClient({
+  registrations,
+  presets,
+  presetPins,
+  vault,
+}: Pick<Deps, 'registrations' | 'presets' | 'presetPins' | 'vault'>) {
   return async (connector: Connector, reference: ClientReference): Promise<Client | null> => {
     const { clientId, tokenEndpointAuthMethod } = reference
     const withSecret = (clientSecret: Client['clientSecret']): Client => ({
@@ -136,7 +139,9 @@ export function createFindClient({ registrations, presets, vault }: Pick<Deps, '
     }
     if (reference.clientSource === 'preset') {
       const preset = connector.presetId === null ? undefined : presets.byId(connector.presetId)
-      return preset?.clientId === clientId ? withSecret(preset.clientSecret) : null
+      if (preset?.clientId !== clientId) return null
+      const issuer = preset.issuer ?? (await presetPins.find(preset.id))
+      return issuer === reference.issuer ? withSecret(preset.clientSecret) : null
     }
     if (reference.clientSource === 'metadata_document') return withSecret(undefined)
     if (reference.registrationId === null) return null

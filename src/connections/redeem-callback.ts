@@ -53,7 +53,13 @@ export function createRedeemCallback(deps: Deps) {
     if (connection.grantEpoch !== flow.grantEpoch) return failed('link_expired')
 
     const { server, client: pinned, clientSource, registrationId } = flow.authorization
-    const client = await findClient(connector, { tenantId: flow.tenantId, clientSource, registrationId, ...pinned })
+    const client = await findClient(connector, {
+      tenantId: flow.tenantId,
+      issuer: server.issuer,
+      clientSource,
+      registrationId,
+      ...pinned,
+    })
     if (client === null) return failed('authorization_failed')
 
     const requestedAt = clock.now()

@@ -86,6 +86,12 @@ export const problemFaces: Readonly<Record<ErrorCode, Face>> = {
     title: 'Invalid authorization server',
     detail: 'What the server says about its authorization server contradicts itself, so no credential was sent there.',
   },
+  authorization_server_changed: {
+    status: 409,
+    title: 'Authorization server changed',
+    detail:
+      'This server now names another authorization server than the one that its preset belongs to, so the preset was not used. An operator can accept the new one with: patchbay presets repin <id>',
+  },
   pkce_unsupported: {
     status: 502,
     title: 'PKCE not supported',

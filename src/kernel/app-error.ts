@@ -35,6 +35,7 @@ export type ErrorCode =
   | 'upstream_protocol_error'
   | 'authorization_server_not_found'
   | 'authorization_server_invalid'
+  | 'authorization_server_changed'
   | 'pkce_unsupported'
   | 'client_registration_failed'
   | 'client_id_required'

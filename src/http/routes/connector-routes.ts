@@ -203,6 +203,7 @@ export function createConnectorRoutes(deps: ConnectorRoutesDeps): Route[] {
         'access_token_rejected',
         'authorization_server_not_found',
         'authorization_server_invalid',
+        'authorization_server_changed',
         'pkce_unsupported',
         'client_registration_failed',
         'client_id_required',
