@@ -69,9 +69,12 @@ function applicationType(redirectUri: string): 'web' | 'native' {
   return url.protocol === 'https:' && !isLoopbackOrigin(url) ? 'web' : 'native'
 }
 
+/** Best first: we can keep a secret, and basic keeps it out of the body. */
+const preference = ['client_secret_basic', 'client_secret_post', 'none'] as const satisfies TokenEndpointAuthMethod[]
+
 /** RFC 8414 section 2: a server that lists no methods means `client_secret_basic`. */
 function preferredMethod(offered: readonly string[]): TokenEndpointAuthMethod {
-  return tokenEndpointAuthMethods.find((method) => offered.includes(method)) ?? 'client_secret_basic'
+  return preference.find((method) => offered.includes(method)) ?? 'client_secret_basic'
 }
 
 /** Some send a secret although none was asked for, or a method without its secret: what the server takes, decides. */
