@@ -92,13 +92,11 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
     }
     const principal = await authenticate(request)
     reply.call.principalId = principal.id
-    const resolving = resolveUpstream(principal, reply.call.connectorId)
-    const [first, body] =
-      method === 'GET'
-        ? [await resolving, noBody]
-        : await Promise.all([resolving, readRequestBody(request, limits.maxRequestBytes)])
+    const reading = method === 'GET' ? noBody : readRequestBody(request, limits.maxRequestBytes)
+    let resolution = await resolveUpstream(principal, reply.call.connectorId)
+    const body = await reading
+    if (body instanceof AppError) throw body
 
-    let resolution = first
     for (const attempt of [1, 2] as const) {
       if (resolution.kind === 'needs_connection' || reply.response.destroyed) break
       const { target } = resolution

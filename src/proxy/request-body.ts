@@ -7,17 +7,17 @@ const nothing = Buffer.alloc(0)
 const patience = 4
 
 /**
- * Reads a request's body into memory.
+ * Reads a request's body into memory. Never rejects, so that it may be begun before anybody waits for it.
  *
  * @param limitBytes longest body that is accepted
- * @returns the body; empty when there is none
- * @throws AppError `payload_too_large`; `invalid_request` when the caller went away in the middle
+ * @returns the body, empty when there is none; or `payload_too_large`; or `invalid_request` when the caller went away in
+ * the middle
  */
-export function readRequestBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
+export function readRequestBody(request: IncomingMessage, limitBytes: number): Promise<Buffer | AppError> {
+  return new Promise((resolve) => {
     const declared = request.headers['content-length']
     if (declared !== undefined && Number(declared) > limitBytes) {
-      reject(tooLarge(limitBytes))
+      resolve(tooLarge(limitBytes))
       discardRest(request, limitBytes)
       return
     }
@@ -28,7 +28,7 @@ export function readRequestBody(request: IncomingMessage, limitBytes: number): P
       length += chunk.length
       if (length > limitBytes) {
         request.off('data', onData)
-        reject(tooLarge(limitBytes))
+        resolve(tooLarge(limitBytes))
         discardRest(request, limitBytes)
       } else if (first === null) first = chunk
       else if (more === null) more = [first, chunk]
@@ -37,7 +37,7 @@ export function readRequestBody(request: IncomingMessage, limitBytes: number): P
     request.on('data', onData)
     // Nearly every call is one chunk: nothing is copied then.
     request.on('end', () => resolve(more === null ? (first ?? nothing) : Buffer.concat(more, length)))
-    request.on('error', (cause) => reject(new AppError('invalid_request', 'request body cut short', { cause })))
+    request.on('error', (cause) => resolve(new AppError('invalid_request', 'request body cut short', { cause })))
   })
 }
 
