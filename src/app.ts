@@ -1,8 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { join } from 'node:path'
 import { createBootstrapAccess, createIssueApiKey } from './access/api-key.ts'
 import { createAuthenticate } from './access/authenticate.ts'
-import { packageRoot } from './config/package-root.ts'
 import { productVersion } from './config/product-version.ts'
 import type { Settings } from './config/settings.ts'
 import { defaultTimings, type Timings } from './config/timings.ts'
@@ -27,9 +25,6 @@ import { createStartFlow } from './connections/start-flow.ts'
 import { createViewConnectors } from './connections/view-connectors.ts'
 import { createCreateConnector } from './connectors/create-connector.ts'
 import { createUpdateConnector } from './connectors/update-connector.ts'
-import { createAddressPolicy } from './egress/address-policy.ts'
-import { createGuardedDispatcher } from './egress/guarded-dispatcher.ts'
-import { createGuardedFetch } from './egress/guarded-fetch.ts'
 import { createApiRouter } from './http/api-router.ts'
 import { createBrowserCookie } from './http/browser-cookie.ts'
 import { createFrontDoor, type FrontDoor } from './http/front-door.ts'
@@ -43,8 +38,7 @@ import { type Clock, systemClock } from './kernel/clock.ts'
 import type { Secret } from './kernel/secret.ts'
 import { createBackground } from './log/background.ts'
 import type { Logger } from './log/logger.ts'
-import { loadPresets } from './presets/load-presets.ts'
-import { createPresetCatalog } from './presets/match-preset.ts'
+import { createOutside } from './outside.ts'
 import { createMcpEndpoint, type McpEndpoint } from './proxy/mcp-endpoint.ts'
 import { createPrismaAccessStore } from './storage/access-store.ts'
 import { createPrismaConnectionStore } from './storage/connection-store.ts'
@@ -53,9 +47,6 @@ import { createPrismaEventStore } from './storage/event-store.ts'
 import { createPrismaFlowStore, createPrismaRegistrationStore, createPrismaTicketStore } from './storage/flow-stores.ts'
 import { createPrismaPresetPinStore } from './storage/preset-pin-store.ts'
 import { openDatabase } from './storage/prisma-client.ts'
-import { clientMetadataUrl } from './upstream/client-metadata-document.ts'
-import { createDiscover } from './upstream/discover.ts'
-import { createProbe } from './upstream/probe.ts'
 import { createRegisterClient } from './upstream/register-client.ts'
 import { createTokenEndpoint } from './upstream/token-endpoint.ts'
 import { loadKeyring } from './vault/load-keyring.ts'
@@ -85,13 +76,11 @@ export function createApp(options: AppOptions) {
   const random = Math.random
 
   const vault = createVault(loadKeyring(settings.ENCRYPTION_KEYS, settings.DATA_DIR))
-  const presets = createPresetCatalog(
-    loadPresets({
-      directory: join(packageRoot(), 'presets'),
-      json: settings.CONNECTOR__PRESETS,
-      readSecret: (name) => env[name],
-    }),
-  )
+  const { presets, addressPolicy, dispatcher, fetch, probe, discover, clientMetadataUrl } = createOutside({
+    settings,
+    env,
+    timings,
+  })
   const background = createBackground(log)
 
   const database = openDatabase({ url: databaseUrl, poolSize: settings.DATABASE_POOL_SIZE })
@@ -104,19 +93,6 @@ export function createApp(options: AppOptions) {
   const events = createPrismaEventStore(database)
   const presetPins = createPrismaPresetPinStore(database)
 
-  const addressPolicy = createAddressPolicy({
-    allow: settings.EGRESS_ALLOW ?? [],
-    allowLoopback: settings.isLoopback && settings.EGRESS_ALLOW === undefined,
-    ports: settings.EGRESS_PORTS,
-    ownOrigins: [publicUrl.origin, settings.DATABASE_URL?.reveal(), settings.REDIS_URL?.reveal()].filter(
-      (origin) => origin !== undefined,
-    ),
-  })
-  const dispatcher = createGuardedDispatcher({ policy: addressPolicy })
-  const fetch = createGuardedFetch({ policy: addressPolicy, dispatcher })
-
-  const probe = createProbe({ fetch, totalMs: timings.probeMs })
-  const discover = createDiscover({ fetch })
   const registerClient = createRegisterClient({ fetch })
   const tokenEndpoint = createTokenEndpoint({ fetch, clock })
 
@@ -130,7 +106,7 @@ export function createApp(options: AppOptions) {
     vault,
     clock,
     redirectUri,
-    clientMetadataUrl: clientMetadataUrl(publicUrl, settings.CLIENT_METADATA_URL),
+    clientMetadataUrl,
   })
   const prepareAuthorization = createPrepareAuthorization({ discover, chooseClient, presets })
   const revokeGrant = createRevokeGrant({ tokenEndpoint, findClient, background, vault })

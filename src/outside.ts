@@ -1,0 +1,56 @@
+import { join } from 'node:path'
+import { packageRoot } from './config/package-root.ts'
+import type { Settings } from './config/settings.ts'
+import type { Timings } from './config/timings.ts'
+import { createAddressPolicy } from './egress/address-policy.ts'
+import { createGuardedDispatcher } from './egress/guarded-dispatcher.ts'
+import { createGuardedFetch } from './egress/guarded-fetch.ts'
+import { loadPresets } from './presets/load-presets.ts'
+import { createPresetCatalog } from './presets/match-preset.ts'
+import { clientMetadataUrl } from './upstream/client-metadata-document.ts'
+import { createDiscover } from './upstream/discover.ts'
+import { createProbe } from './upstream/probe.ts'
+
+export type OutsideOptions = {
+  readonly settings: Settings
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly timings: Timings
+}
+
+/** The half of the composition that needs no database: the way out, what asks upstreams, and the catalog. */
+export type Outside = ReturnType<typeof createOutside>
+
+/**
+ * Wires egress, probe, discovery and presets. Opens nothing by itself; close the dispatcher when done.
+ *
+ * @throws Error with a sentence for the operator when presets or `EGRESS_ALLOW` are not usable
+ */
+export function createOutside({ settings, env, timings }: OutsideOptions) {
+  const presets = createPresetCatalog(
+    loadPresets({
+      directory: join(packageRoot(), 'presets'),
+      json: settings.CONNECTOR__PRESETS,
+      readSecret: (name) => env[name],
+    }),
+  )
+  const addressPolicy = createAddressPolicy({
+    allow: settings.EGRESS_ALLOW ?? [],
+    allowLoopback: settings.isLoopback && settings.EGRESS_ALLOW === undefined,
+    ports: settings.EGRESS_PORTS,
+    ownOrigins: [settings.PUBLIC_URL.origin, settings.DATABASE_URL?.reveal(), settings.REDIS_URL?.reveal()].filter(
+      (origin) => origin !== undefined,
+    ),
+  })
+  const dispatcher = createGuardedDispatcher({ policy: addressPolicy })
+  const fetch = createGuardedFetch({ policy: addressPolicy, dispatcher })
+  return {
+    presets,
+    addressPolicy,
+    dispatcher,
+    fetch,
+    probe: createProbe({ fetch, totalMs: timings.probeMs }),
+    discover: createDiscover({ fetch, totalMs: timings.discoveryMs }),
+    /** The URL of our client metadata document; null where authorization servers could not fetch it. */
+    clientMetadataUrl: clientMetadataUrl(settings.PUBLIC_URL, settings.CLIENT_METADATA_URL),
+  }
+}
