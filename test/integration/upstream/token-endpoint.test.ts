@@ -201,9 +201,9 @@ describe('createTokenEndpoint', () => {
 
     it('authenticates as the client is registered (C22)', async () => {
       const clientSecret = new Secret('s:h h')
-      await refresh({ clientId: 'us:1', clientSecret, tokenEndpointAuthMethod: 'client_secret_basic' })
-      // RFC 6749 section 2.3.1: both parts are form-encoded first
-      const basic = Buffer.from('us%3A1:s%3Ah+h').toString('base64')
+      await refresh({ clientId: 'us-1_a.b:c', clientSecret, tokenEndpointAuthMethod: 'client_secret_basic' })
+      // RFC 6749 section 2.3.1: both parts are form-encoded first; what needs no escape gets none
+      const basic = Buffer.from('us-1_a.b%3Ac:s%3Ah+h').toString('base64')
       expect(as.received.at(-1)?.headers.authorization).to.equal(`Basic ${basic}`)
       expect(form()).not.to.have.any.keys('client_id', 'client_secret')
 
