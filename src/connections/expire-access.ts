@@ -15,12 +15,15 @@ export function createExpireAccess({ connections, mintTicket, clock }: Deps) {
     const now = clock.now()
     const { accessExpiresAt } = connection
     if (connection.sealedRefreshToken !== null || accessExpiresAt === null || accessExpiresAt > now) return
-    const stored = await connections.compareAndSet(
+    const grantEpoch = connection.grantEpoch + 1
+    // first, so that nobody sees a connection that waits for a person and has no link for one
+    await mintTicket({ ...connection, grantEpoch }, { initiator: null, redirectUrl: null, authorization: null })
+    await connections.compareAndSet(
       connection,
       {
         ...withoutGrant,
         state: 'auth_required',
-        grantEpoch: connection.grantEpoch + 1,
+        grantEpoch,
         lastError: { code: 'access_token_expired', at: now.toISOString(), retryable: false, attempts: 1 },
       },
       {
@@ -29,7 +32,6 @@ export function createExpireAccess({ connections, mintTicket, clock }: Deps) {
         detail: 'The access token ran out and the server gave no refresh token. Somebody has to authorize again.',
       },
     )
-    if (stored !== null) await mintTicket(stored, { initiator: null, redirectUrl: null, authorization: null })
   }
 }
 

@@ -130,7 +130,9 @@ export function createRecoverUnauthorized(deps: Deps & { readonly resolveUpstrea
   }
 
   async function requireAuthorization(connection: Connection, challenge: Challenge | null): Promise<void> {
-    const stored = await connections.compareAndSet(
+    // first, so that nobody sees a connection that waits for a person and has no link for one
+    await mintTicket(connection, { initiator: null, redirectUrl: null, authorization: null })
+    await connections.compareAndSet(
       connection,
       {
         state: 'auth_required',
@@ -143,7 +145,6 @@ export function createRecoverUnauthorized(deps: Deps & { readonly resolveUpstrea
         code: challenge?.error === 'insufficient_scope' ? 'insufficient_scope' : 'unauthorized',
       },
     )
-    if (stored !== null) await mintTicket(stored, { initiator: null, redirectUrl: null, authorization: null })
   }
 }
 

@@ -10,8 +10,6 @@ import { createLogger } from '../../src/log/logger.ts'
 import { createTestDatabase } from './test-database.ts'
 import { freePorts } from './upstreams/free-ports.ts'
 
-export type TestKey = { readonly key: string; readonly subject: string }
-
 export type Answer = {
   readonly status: number
   readonly headers: Headers
@@ -24,6 +22,8 @@ export type Patchbay = {
   readonly url: string
   readonly databaseUrl: string
   readonly settings: Settings
+  /** What its settings were read from: for a worker, or another process, on the same database. */
+  readonly env: Readonly<Record<string, string>>
   readonly app: App
   /** What the process has logged so far. */
   readonly logs: readonly string[]
@@ -50,6 +50,8 @@ export type PatchbayOptions = {
   readonly env?: Readonly<Record<string, string>>
   readonly clock?: Clock
   readonly timings?: Partial<Timings>
+  /** Another one whose database and keys are used; that one must be closed last. */
+  readonly sharing?: Patchbay
 }
 
 /** A whole Patchbay in this process: real database, real sockets, on a free port of loopback. */
@@ -57,22 +59,24 @@ export async function startPatchbay({
   env = {},
   clock = systemClock,
   timings = {},
+  sharing,
 }: PatchbayOptions = {}): Promise<Patchbay> {
-  const database = await createTestDatabase()
+  const database = sharing === undefined ? await createTestDatabase() : undefined
+  const databaseUrl = database?.url ?? sharing?.databaseUrl ?? ''
   const [port = 0] = await freePorts(1)
   const logs: string[] = []
   const log = createLogger('debug', { write: (line) => void logs.push(line) })
   const fullEnv = {
     PORT: String(port),
-    DATABASE_URL: database.url,
+    DATABASE_URL: databaseUrl,
     DATABASE_POOL_SIZE: '5',
-    ENCRYPTION_KEYS: `test:${randomBytes(32).toString('base64')}`,
+    ENCRYPTION_KEYS: sharing?.env.ENCRYPTION_KEYS ?? `test:${randomBytes(32).toString('base64')}`,
     ...env,
   }
   const settings = readSettings(fullEnv)
   const app = createApp({
     settings,
-    databaseUrl: new Secret(database.url),
+    databaseUrl: new Secret(databaseUrl),
     log,
     env: fullEnv,
     clock,
@@ -106,8 +110,9 @@ export async function startPatchbay({
 
   return {
     url,
-    databaseUrl: database.url,
+    databaseUrl,
     settings,
+    env: fullEnv,
     app,
     logs,
     admin,
@@ -130,7 +135,7 @@ export async function startPatchbay({
     async close() {
       await server.close()
       await app.close()
-      await database.drop()
+      await database?.drop()
     },
   }
 }
