@@ -1,21 +1,22 @@
 import type { GuardedFetch } from '../egress/guarded-fetch.ts'
 import type { DocumentAnswer } from './json-document.ts'
 
-/** What became of one document that discovery asked for. */
-export type StepVerdict =
-  | 'used'
-  /** A 4xx, or a page instead of JSON. */
-  | 'absent'
-  /** JSON, but not such a document, or one with endpoints that must not be used. */
-  | 'invalid'
-  /** Metadata that speaks for another resource. */
-  | 'resource_mismatch'
-  /** Metadata that speaks for another issuer. */
-  | 'issuer_mismatch'
-  | 'unavailable'
-  | 'timeout'
-  /** Refused by our egress guard. */
-  | 'blocked'
+/**
+ * What became of one document that discovery asked for. `absent`: a 4xx, or a page instead of JSON. `invalid`: JSON, but
+ * not such a document, or one with endpoints that must not be used. The mismatches: metadata that speaks for another
+ * resource or issuer. `blocked`: refused by our egress guard.
+ */
+export const stepVerdicts = [
+  'used',
+  'absent',
+  'invalid',
+  'resource_mismatch',
+  'issuer_mismatch',
+  'unavailable',
+  'timeout',
+  'blocked',
+] as const
+export type StepVerdict = (typeof stepVerdicts)[number]
 
 /** One document that discovery asked for, for reports (the doctor) and the log. */
 export type DiscoveryStep = {

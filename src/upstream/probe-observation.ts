@@ -18,7 +18,8 @@ export type ProbeOutcome =
   /** Something answered, but not as an MCP server. */
   | { readonly kind: 'not_mcp' }
   | { readonly kind: 'timeout' }
-  | { readonly kind: 'unreachable' }
+  /** `isBlocked`: our own egress guard refused. For administrators and the log; to others both look alike (SS-10). */
+  | { readonly kind: 'unreachable'; readonly isBlocked?: true }
 
 /** What went over the wire in one attempt to talk MCP. Only POSTs count: the rest is by the way. */
 export type Observed = {
@@ -82,6 +83,7 @@ export function outcomeOf({ unauthorized, status, failure }: Observed): ProbeOut
   if (unauthorized !== undefined) return { kind: 'unauthorized', ...unauthorized }
   if (failure !== undefined) {
     if (isAppError(failure, 'upstream_timeout')) return { kind: 'timeout' }
+    if (isAppError(failure, 'egress_blocked')) return { kind: 'unreachable', isBlocked: true }
     return { kind: isAppError(failure, 'upstream_protocol_error') ? 'not_mcp' : 'unreachable' }
   }
   if (status === undefined) return { kind: 'timeout' }

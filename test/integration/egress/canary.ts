@@ -72,6 +72,8 @@ async function listen(
     requests.push(request)
     handler(request, response)
   })
+  // Longer than any test: a socket that is closed was closed by the other side.
+  server.keepAliveTimeout = 60_000
   server.on('connection', () => {
     sockets += 1
   })

@@ -91,6 +91,15 @@ describe('createGuardedDispatcher', () => {
     expect(canary.connections()).to.equal(0)
   })
 
+  it('SS-02, SS-12: refuses a scheme and a port by itself, wherever they lead', async () => {
+    const anywhere: AddressPolicy = { ...strict(), isAddressAllowed: () => true }
+    for (const url of [`http://private.test:${canary.port}`, `https://private.test:${canary.port + 1}`]) {
+      const error = await knock(open(anywhere), new URL(url))
+      expect(error, url).to.have.property('code', 'url_not_allowed')
+    }
+    expect(canary.connections()).to.equal(0)
+  })
+
   it('SS-05: refuses a host when one of its answers is private, wherever it stands', async () => {
     const addressOnly = { ...strict(), checkUrl: () => undefined }
     for (const host of ['mixed.test', 'mixed-first.test']) {

@@ -7,6 +7,7 @@ import { mayHaveBeenSent } from '../../../src/egress/egress-failure.ts'
 import { createGuardedDispatcher } from '../../../src/egress/guarded-dispatcher.ts'
 import { createGuardedFetch, type GuardedFetch } from '../../../src/egress/guarded-fetch.ts'
 import { type AppError, isAppError } from '../../../src/kernel/app-error.ts'
+import { until } from '../../support/until.ts'
 import { startCanaries, startServer, startTlsServer, type TestServer } from './canary.ts'
 import { certificate } from './tls-fixture.ts'
 
@@ -332,11 +333,14 @@ describe('createGuardedFetch', () => {
       const response = await open()(server.origin, { stream: true, maxBytes: 100_000_000 })
       const reader = response.body?.getReader()
       await reader?.read()
+      // Polled until nothing has moved for half a second, or everything was sent.
       let before = -1
-      while (before !== sent) {
+      let still = 0
+      await until('the upstream to be held up', () => {
+        still = before === sent ? still + 1 : 0
         before = sent
-        await new Promise((resolve) => setTimeout(resolve, 50))
-      }
+        return still === 50 || sent > 50_000_000
+      })
       expect(sent).to.be.below(20_000_000)
       await reader?.cancel()
     })

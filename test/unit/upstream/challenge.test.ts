@@ -45,16 +45,10 @@ describe('parseChallenge', () => {
       `Bearer ${Array.from({ length: 10_000 }, (_, n) => `p${n}=v`).join(',')}`,
       'B'.repeat(65_536),
     ]
-    const timeOf = (headers: readonly string[]): number => {
-      const begun = performance.now()
-      for (const header of headers) parseChallenge(header)
-      return performance.now() - begun
-    }
-    timeOf(hostile)
-    const once = timeOf(hostile)
-    const eightfold = timeOf(hostile.map((header) => header.repeat(8)))
-    expect(once).to.be.below(200)
-    expect(eightfold).to.be.below(Math.max(once, 5) * 40)
+    const begun = performance.now()
+    for (const header of hostile) parseChallenge(header)
+    // About 10 ms; one that looks back at each step would take more than a minute.
+    expect(performance.now() - begun).to.be.below(1000)
   })
 })
 
