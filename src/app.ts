@@ -25,6 +25,7 @@ import { createStartFlow } from './connections/start-flow.ts'
 import { createViewConnectors } from './connections/view-connectors.ts'
 import { createCreateConnector } from './connectors/create-connector.ts'
 import { createUpdateConnector } from './connectors/update-connector.ts'
+import { createDiagnose } from './doctor/diagnose.ts'
 import { createApiRouter } from './http/api-router.ts'
 import { createBrowserCookie } from './http/browser-cookie.ts'
 import { createFrontDoor, type FrontDoor } from './http/front-door.ts'
@@ -33,6 +34,7 @@ import { describeApi } from './http/openapi.ts'
 import { createClientRoutes } from './http/routes/client-routes.ts'
 import { callbackPath, createConnectPages } from './http/routes/connect-pages.ts'
 import { createConnectorRoutes } from './http/routes/connector-routes.ts'
+import { createDoctorRoutes } from './http/routes/doctor-routes.ts'
 import { createServiceRoutes } from './http/routes/service-routes.ts'
 import { type Clock, systemClock } from './kernel/clock.ts'
 import type { Secret } from './kernel/secret.ts'
@@ -76,11 +78,8 @@ export function createApp(options: AppOptions) {
   const random = Math.random
 
   const vault = createVault(loadKeyring(settings.ENCRYPTION_KEYS, settings.DATA_DIR))
-  const { presets, addressPolicy, dispatcher, fetch, probe, discover, clientMetadataUrl } = createOutside({
-    settings,
-    env,
-    timings,
-  })
+  const outside = createOutside({ settings, env, timings })
+  const { presets, addressPolicy, dispatcher, fetch, probe, discover, clientMetadataUrl } = outside
   const background = createBackground(log)
 
   const database = openDatabase({ url: databaseUrl, poolSize: settings.DATABASE_POOL_SIZE })
@@ -164,7 +163,7 @@ export function createApp(options: AppOptions) {
   const resolveUpstream = createResolveUpstream(resolveDeps)
   const recoverUnauthorized = createRecoverUnauthorized({ ...resolveDeps, resolveUpstream })
 
-  const routes = createConnectorRoutes({
+  const connectorRoutes = createConnectorRoutes({
     connectors,
     connections,
     events,
@@ -177,6 +176,8 @@ export function createApp(options: AppOptions) {
     disconnect,
     publicUrl,
   })
+  const diagnose = createDiagnose({ ...outside, findPinnedIssuer: presetPins.find, log })
+  const routes = [...connectorRoutes, ...createDoctorRoutes({ diagnose })]
   const openApi = describeApi(routes, productVersion())
 
   /** The HTTP side, for the server process. */

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { productVersion } from '../config/product-version.ts'
 import { describeStartFailure } from '../run-process.ts'
 import { addApiKeyCommands } from './api-keys.ts'
+import { addDoctorCommand } from './doctor.ts'
 import { addMigrateCommand } from './migrate.ts'
 import { addPresetCommands } from './presets.ts'
 import { addStartCommand } from './start.ts'
@@ -14,6 +15,7 @@ const program = new Command('patchbay')
 
 addStartCommand(program)
 addApiKeyCommands(program)
+addDoctorCommand(program)
 addMigrateCommand(program)
 addPresetCommands(program)
 

@@ -1,7 +1,9 @@
 import type { z } from 'zod'
 import type { Event } from '../audit/event.ts'
 import type { ConnectorView } from '../connections/view-connectors.ts'
+import type { Diagnosis } from '../doctor/report.ts'
 import type { Preset } from '../presets/preset.ts'
+import type { diagnosisSchema } from './doctor-schemas.ts'
 import type { connectorSchema, eventSchema, presetSchema } from './schemas.ts'
 
 const timeOrNull = (date: Date | null | undefined) => date?.toISOString() ?? null
@@ -66,5 +68,48 @@ export function representList<Item extends { id: string }>(items: Item[], totalC
     total_count: totalCount,
     has_more: hasMore,
     next_page_token: hasMore && last !== undefined ? pageTokenAfter(last.id) : null,
+  }
+}
+
+/** A diagnosis, as REST and `patchbay doctor --json` show it. */
+export function representDiagnosis(diagnosis: Diagnosis): z.input<typeof diagnosisSchema> {
+  const { probe, authorizationServer: server, scopes } = diagnosis
+  return {
+    url: diagnosis.url,
+    preset_id: diagnosis.presetId,
+    verdict: diagnosis.verdict,
+    probe: {
+      outcome: probe.outcome,
+      status: probe.status,
+      protocol_version: probe.protocolVersion,
+      challenge:
+        probe.challenge === null
+          ? null
+          : {
+              resource_metadata: probe.challenge.resourceMetadata,
+              scopes: [...probe.challenge.scopes],
+              error: probe.challenge.error,
+            },
+    },
+    documents: diagnosis.documents.map(({ status, ...step }) => ({ ...step, status: status ?? null })),
+    checks: { ...diagnosis.checks },
+    authorization_server:
+      server === null
+        ? null
+        : {
+            issuer: server.issuer,
+            authorization_endpoint: server.authorizationEndpoint,
+            token_endpoint: server.tokenEndpoint,
+            registration_endpoint: server.registrationEndpoint,
+            revocation_endpoint: server.revocationEndpoint,
+            token_endpoint_auth_methods: [...server.tokenEndpointAuthMethods],
+            iss_parameter_supported: server.isIssParameterSupported,
+            client_id_metadata_document_supported: server.isClientIdMetadataDocumentSupported,
+            legacy_fallback: server.isLegacyFallback,
+          },
+    resource: diagnosis.resource,
+    clients: diagnosis.clients.map(({ kind, isAvailable, isUsed }) => ({ kind, available: isAvailable, used: isUsed })),
+    scopes: scopes === null ? null : { values: [...scopes.values], source: scopes.source },
+    findings: diagnosis.findings.map((finding) => ({ ...finding })),
   }
 }

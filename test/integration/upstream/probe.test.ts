@@ -244,6 +244,6 @@ describe('createProbe', () => {
 
   it('SS-02: is refused by the guard like any other', async () => {
     const outcome = await createProbe({ fetch })({ url: new URL('https://10.0.0.1/mcp'), headers: {} })
-    expect(outcome).to.deep.equal({ kind: 'unreachable' })
+    expect(outcome).to.deep.equal({ kind: 'unreachable', isBlocked: true })
   })
 })
