@@ -43,12 +43,15 @@ import type { Logger } from './log/logger.ts'
 import { createOutside } from './outside.ts'
 import { createMcpEndpoint, type McpEndpoint } from './proxy/mcp-endpoint.ts'
 import { createPrismaAccessStore } from './storage/access-store.ts'
+import { createPrismaClientKeyStore } from './storage/client-key-store.ts'
 import { createPrismaConnectionStore } from './storage/connection-store.ts'
 import { createPrismaConnectorStore } from './storage/connector-store.ts'
 import { createPrismaEventStore } from './storage/event-store.ts'
 import { createPrismaFlowStore, createPrismaRegistrationStore, createPrismaTicketStore } from './storage/flow-stores.ts'
 import { createPrismaPresetPinStore } from './storage/preset-pin-store.ts'
 import { openDatabase } from './storage/prisma-client.ts'
+import { createClientKeys } from './upstream/client-keys.ts'
+import { clientKeysPath } from './upstream/client-metadata-document.ts'
 import { createRegisterClient } from './upstream/register-client.ts'
 import { createTokenEndpoint } from './upstream/token-endpoint.ts'
 import { loadKeyring } from './vault/load-keyring.ts'
@@ -92,8 +95,9 @@ export function createApp(options: AppOptions) {
   const events = createPrismaEventStore(database)
   const presetPins = createPrismaPresetPinStore(database)
 
-  const registerClient = createRegisterClient({ fetch })
-  const tokenEndpoint = createTokenEndpoint({ fetch, clock })
+  const clientKeys = createClientKeys({ store: createPrismaClientKeyStore(database), vault })
+  const registerClient = createRegisterClient({ fetch, jwksUri: new URL(clientKeysPath, publicUrl).href })
+  const tokenEndpoint = createTokenEndpoint({ fetch, clock, signingKey: clientKeys.signing })
 
   const authenticate = createAuthenticate({ access, clock })
   const findClient = createFindClient({ registrations, presets, presetPins, vault })
@@ -196,7 +200,7 @@ export function createApp(options: AppOptions) {
     const koaHandler = createKoaHandler({
       routers: [
         createServiceRoutes({ publicUrl, isReady }),
-        createClientRoutes({ publicUrl, redirectUri }),
+        createClientRoutes({ publicUrl, redirectUri, clientKeys }),
         createConnectPages({
           access,
           presets,

@@ -27,8 +27,8 @@ type Deps = {
 
 /** The methods that a server and we have in common, best first. A server that lists none means basic (RFC 8414 section 2). */
 function pickAuthMethod(server: AuthorizationServer, hasSecret: boolean): TokenEndpointAuthMethod {
-  if (!hasSecret) return 'none'
   const offered = server.tokenEndpointAuthMethods
+  if (!hasSecret) return offered.includes('private_key_jwt') && !offered.includes('none') ? 'private_key_jwt' : 'none'
   return offered.includes('client_secret_post') && !offered.includes('client_secret_basic')
     ? 'client_secret_post'
     : 'client_secret_basic'
@@ -93,7 +93,7 @@ export function createChooseClient({
     }
     const client = await registerClient({ server, redirectUri })
     const row = { id: newId(), tenantId: connector.tenantId }
-    return registrations.save({
+    const registration = {
       ...row,
       issuer: server.issuer,
       redirectUri,
@@ -102,7 +102,8 @@ export function createChooseClient({
         client.clientSecret === undefined ? null : sealFor(vault, 'registrationSecret', row, client.clientSecret),
       tokenEndpointAuthMethod: client.tokenEndpointAuthMethod,
       expiresAt: client.expiresAt ?? null,
-    })
+    }
+    return registrations.save(registration, clock.now())
   }
 }
 

@@ -1,8 +1,18 @@
-import { type ClientAuth, ClientSecretPost, None } from 'openid-client'
+import { type ClientAuth, ClientSecretPost, None, PrivateKeyJwt } from 'openid-client'
 import type { Client } from './client.ts'
+import type { SigningKey } from './client-keys.ts'
 
-/** How a client authenticates at a token endpoint (RFC 6749 section 2.3.1). Without a secret: by its name alone. */
-export function clientAuthentication({ clientSecret, tokenEndpointAuthMethod }: Client): ClientAuth {
+/**
+ * How a client authenticates at a token endpoint (RFC 6749 section 2.3.1; RFC 7523 for `private_key_jwt`, with the issuer as
+ * the assertion's audience). Without a secret: by its name alone.
+ *
+ * @param signingKey asked for only when an assertion is to be signed
+ */
+export async function clientAuthentication(
+  { clientSecret, tokenEndpointAuthMethod }: Client,
+  signingKey: () => Promise<SigningKey>,
+): Promise<ClientAuth> {
+  if (tokenEndpointAuthMethod === 'private_key_jwt') return PrivateKeyJwt(await signingKey())
   if (clientSecret === undefined || tokenEndpointAuthMethod === 'none') return None()
   return tokenEndpointAuthMethod === 'client_secret_post'
     ? ClientSecretPost(clientSecret.reveal())

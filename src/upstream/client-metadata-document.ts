@@ -1,6 +1,9 @@
 /** Where our own client metadata document is served, below `PUBLIC_URL`. */
 export const clientMetadataPath = '/oauth/client-metadata.json'
 
+/** Where the public parts of our client keys are served. */
+export const clientKeysPath = '/oauth/client-jwks.json'
+
 type Facts = {
   /** The URL of the document, which is the client id. */
   readonly url: string

@@ -1,6 +1,11 @@
 import type { Secret } from '../kernel/secret.ts'
 
-export const tokenEndpointAuthMethods = ['none', 'client_secret_basic', 'client_secret_post'] as const
+export const tokenEndpointAuthMethods = [
+  'none',
+  'client_secret_basic',
+  'client_secret_post',
+  'private_key_jwt',
+] as const
 /** How a client proves itself at the token endpoint (RFC 7591 section 2). */
 export type TokenEndpointAuthMethod = (typeof tokenEndpointAuthMethods)[number]
 

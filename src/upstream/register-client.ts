@@ -16,6 +16,12 @@ export type RegisteredClient = Client & { readonly expiresAt?: Date }
 
 export type RegisterClient = (request: RegisterClientRequest) => Promise<RegisteredClient>
 
+export type RegisterClientDeps = {
+  readonly fetch: GuardedFetch
+  /** Where our public keys are, for servers that take nothing but `private_key_jwt`. */
+  readonly jwksUri?: string
+}
+
 const clientName = 'Patchbay'
 const maxBytes = 64 * 1024
 
@@ -34,14 +40,14 @@ const answerSchema = z.object({
  * @throws AppError `client_id_required` (registers nobody), `client_registration_failed`, `authorization_server_not_found`
  *   (the endpoint was a guess, and nothing is there), and those of the guarded fetch
  */
-export function createRegisterClient({ fetch }: { readonly fetch: GuardedFetch }): RegisterClient {
+export function createRegisterClient({ fetch, jwksUri }: RegisterClientDeps): RegisterClient {
   return async ({ server, redirectUri }) => {
     if (server.registrationEndpoint === undefined) {
       throw new AppError('client_id_required', 'the server has no registration endpoint', {
         meta: { issuer: server.issuer },
       })
     }
-    const requested = preferredMethod(server.tokenEndpointAuthMethods)
+    const requested = preferredMethod(server.tokenEndpointAuthMethods, jwksUri !== undefined)
     const response = await fetch(server.registrationEndpoint, {
       method: 'POST',
       maxBytes,
@@ -53,6 +59,7 @@ export function createRegisterClient({ fetch }: { readonly fetch: GuardedFetch }
         response_types: ['code'],
         token_endpoint_auth_method: requested,
         application_type: applicationType(redirectUri),
+        ...(requested === 'private_key_jwt' ? { jwks_uri: jwksUri } : {}),
       }),
     })
     const document = parseJsonObject(await response.text())
@@ -69,12 +76,18 @@ function applicationType(redirectUri: string): 'web' | 'native' {
   return url.protocol === 'https:' && !isLoopbackOrigin(url) ? 'web' : 'native'
 }
 
-/** Best first: we can keep a secret, and basic keeps it out of the body. */
-const preference = ['client_secret_basic', 'client_secret_post', 'none'] as const satisfies TokenEndpointAuthMethod[]
+/** Best first: we can keep a secret, and basic keeps it out of the body. Assertions where nothing else is taken. */
+const preference = [
+  'client_secret_basic',
+  'client_secret_post',
+  'none',
+  'private_key_jwt',
+] as const satisfies TokenEndpointAuthMethod[]
 
 /** RFC 8414 section 2: a server that lists no methods means `client_secret_basic`. */
-function preferredMethod(offered: readonly string[]): TokenEndpointAuthMethod {
-  return preference.find((method) => offered.includes(method)) ?? 'client_secret_basic'
+function preferredMethod(offered: readonly string[], hasKeys: boolean): TokenEndpointAuthMethod {
+  const method = preference.find((candidate) => offered.includes(candidate))
+  return method === undefined || (method === 'private_key_jwt' && !hasKeys) ? 'client_secret_basic' : method
 }
 
 /** Some send a secret although none was asked for, or a method without its secret: what the server takes, decides. */
@@ -86,6 +99,7 @@ function toClient(
   const answered = answer.token_endpoint_auth_method
   const isTaken = answered !== undefined && (offered.length === 0 || offered.includes(answered))
   const method = isTaken ? answered : requested
+  if (method === 'private_key_jwt') return { clientId: answer.client_id, tokenEndpointAuthMethod: method }
   if (method === 'none' || answer.client_secret === undefined) {
     return { clientId: answer.client_id, tokenEndpointAuthMethod: 'none' }
   }

@@ -15,6 +15,7 @@ import type { Secret } from '../kernel/secret.ts'
 import type { AuthorizationServer } from './authorization-server.ts'
 import type { Client } from './client.ts'
 import { clientAuthentication } from './client-authentication.ts'
+import type { SigningKey } from './client-keys.ts'
 import { classifyTokenAnswer, type TokenAnswer, type TokenOutcome } from './token-outcome.ts'
 import type { TokenSet } from './token-response.ts'
 
@@ -79,7 +80,12 @@ export type TokenEndpoint = {
   revoke(revocation: Revocation): Promise<void>
 }
 
-export type TokenEndpointDeps = { readonly fetch: GuardedFetch; readonly clock?: Clock }
+export type TokenEndpointDeps = {
+  readonly fetch: GuardedFetch
+  readonly clock?: Clock
+  /** Signs the assertions of clients with `private_key_jwt`; without it there must be none such. */
+  readonly signingKey?: () => Promise<SigningKey>
+}
 
 const maxBytes = 64 * 1024
 const refreshMs = 12_000
@@ -92,7 +98,9 @@ const revokeMs = 5000
  * (errors with status 200, `expires_in` as text, ID tokens that nobody asked for) and tells too little apart. To
  * openid-client each answer is therefore a stand-in that it has no quarrel with.
  */
-export function createTokenEndpoint({ fetch, clock = systemClock }: TokenEndpointDeps): TokenEndpoint {
+export function createTokenEndpoint(deps: TokenEndpointDeps): TokenEndpoint {
+  const { fetch, clock = systemClock, signingKey = noSigningKey } = deps
+
   /** Lets openid-client send one token request, and judges what comes back. */
   const request = async (
     server: Refresh['server'] & Partial<AuthorizationServer>,
@@ -101,7 +109,7 @@ export function createTokenEndpoint({ fetch, clock = systemClock }: TokenEndpoin
     send: (config: Configuration) => Promise<unknown>,
   ): Promise<TokenOutcome | null> => {
     let outcome: TokenOutcome | null = null
-    const config = configure(server, client)
+    const config = await configure(server, client, signingKey)
     config[customFetch] = async (url, { method, headers, body }) => {
       outcome = classifyTokenAnswer(await ask(url, { method, headers, body: formOf(body), totalMs, maxBytes }))
       return Response.json({ access_token: 'stand-in', token_type: 'bearer' })
@@ -153,7 +161,7 @@ export function createTokenEndpoint({ fetch, clock = systemClock }: TokenEndpoin
     },
 
     async revoke({ server, client, token }) {
-      const config = configure(server, client)
+      const config = await configure(server, client, signingKey)
       config[customFetch] = async (url, { method, headers, body }) => {
         await fetch(url, { method, headers, body: formOf(body), totalMs: revokeMs, maxBytes })
         return new Response(null, { status: 200 })
@@ -167,7 +175,15 @@ export function createTokenEndpoint({ fetch, clock = systemClock }: TokenEndpoin
   }
 }
 
-function configure(server: Partial<AuthorizationServer> & Refresh['server'], client: Client): Configuration {
+async function noSigningKey(): Promise<never> {
+  throw new Error('a client with private_key_jwt, and no key to sign with')
+}
+
+async function configure(
+  server: Partial<AuthorizationServer> & Refresh['server'],
+  client: Client,
+  signingKey: () => Promise<SigningKey>,
+): Promise<Configuration> {
   const config = new Configuration(
     {
       issuer: server.issuer,
@@ -177,7 +193,7 @@ function configure(server: Partial<AuthorizationServer> & Refresh['server'], cli
     },
     client.clientId,
     undefined,
-    clientAuthentication(client),
+    await clientAuthentication(client, signingKey),
   )
   // Which destinations may be asked over http is for the egress guard to say.
   allowInsecureRequests(config)

@@ -1,16 +1,24 @@
 import Router from '@koa/router'
-import { clientMetadataDocument, clientMetadataPath } from '../../upstream/client-metadata-document.ts'
+import type { ClientKeys } from '../../upstream/client-keys.ts'
+import { clientKeysPath, clientMetadataDocument, clientMetadataPath } from '../../upstream/client-metadata-document.ts'
 
-type Deps = { readonly publicUrl: URL; readonly redirectUri: string }
+type Deps = { readonly publicUrl: URL; readonly redirectUri: string; readonly clientKeys: ClientKeys }
+
+const publicHeaders = { 'Cache-Control': 'public, max-age=3600', 'Access-Control-Allow-Origin': '*' }
 
 /** What authorization servers fetch about us as their client. */
-export function createClientRoutes({ publicUrl, redirectUri }: Deps): Router {
+export function createClientRoutes({ publicUrl, redirectUri, clientKeys }: Deps): Router {
   const router = new Router({ sensitive: true, strict: true })
   const url = new URL(clientMetadataPath, publicUrl).href
 
   router.get(clientMetadataPath, (ctx) => {
-    ctx.set({ 'Cache-Control': 'public, max-age=3600', 'Access-Control-Allow-Origin': '*' })
+    ctx.set(publicHeaders)
     ctx.body = clientMetadataDocument({ url, publicUrl, redirectUri })
+  })
+
+  router.get(clientKeysPath, async (ctx) => {
+    ctx.set(publicHeaders)
+    ctx.body = await clientKeys.published()
   })
 
   return router
