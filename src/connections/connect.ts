@@ -3,13 +3,12 @@ import { AppError } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Principal } from '../kernel/principal.ts'
 import { Secret } from '../kernel/secret.ts'
-import type { Challenge } from '../upstream/challenge.ts'
 import type { Probe, ProbeOutcome } from '../upstream/probe.ts'
 import type { Vault } from '../vault/vault.ts'
 import { type Connection, hasUsableGrant } from './connection.ts'
 import { credentialHeaders, sealFor } from './connection-secrets.ts'
 import { cleared, withoutGrant } from './grant-changes.ts'
-import type { MintTicket } from './mint-ticket.ts'
+import type { MintTicket, TicketRequest } from './mint-ticket.ts'
 import type { PrepareAuthorization } from './prepare-authorization.ts'
 import type { RedirectPolicy } from './redirect-policy.ts'
 import type { RefreshConnection } from './refresh-connection.ts'
@@ -54,39 +53,44 @@ export function createConnect(deps: Deps) {
     const redirectUrl = request.redirectUrl === undefined ? null : redirectPolicy(request.redirectUrl)
     const wantsCompletion = request.wantsCompletion === true
     if (wantsCompletion && redirectUrl === null) throw completionNeedsRedirect()
-    let connection = await connections.ensure(connector.tenantId, connector.id, binding.scope, binding.subjectId)
+    // made only when there is something to store: a connect that fails leaves no trace
+    const ensure = () => connections.ensure(connector.tenantId, connector.id, binding.scope, binding.subjectId)
+    let connection = await connections.findOf(connector.tenantId, connector.id, binding.scope, binding.subjectId)
 
-    if (request.accessToken !== undefined)
-      return connectWithToken(principal, connector, connection, request.accessToken)
+    if (request.accessToken !== undefined) return connectWithToken(principal, connector, ensure, request.accessToken)
 
     let outcome = await probeAs(connector, connection)
-    if (outcome.kind === 'unauthorized' && connection.sealedRefreshToken !== null && connection.challenge === null) {
+    if (outcome.kind === 'unauthorized' && connection?.sealedRefreshToken != null && connection.challenge === null) {
       const refreshed = await refreshConnection(connection)
       if (refreshed.kind === 'refreshed' || refreshed.kind === 'adopted') {
         connection = refreshed.connection
         outcome = await probeAs(connector, connection)
       } else {
-        connection = (await connections.find(connection.tenantId, connection.id)) ?? connection
+        connection = await connections.find(connection.tenantId, connection.id)
       }
     }
-    if (outcome.kind === 'ok') return markConnected(principal, connection)
-    if (outcome.kind === 'unauthorized')
-      return requireAuthorization(principal, connector, connection, outcome.challenge, { redirectUrl, wantsCompletion })
-    throw probeFailure(outcome)
+    if (outcome.kind === 'ok') return markConnected(principal, connection ?? (await ensure()))
+    if (outcome.kind !== 'unauthorized') throw probeFailure(outcome)
+    if (connector.authType === 'none') throw authorizationUnexpected()
+    const authorization = await deps.prepareAuthorization(connector, outcome.challenge)
+    const link = { redirectUrl, wantsCompletion, authorization }
+    return requireAuthorization(principal, connection ?? (await ensure()), link)
   }
 
   /** A challenge that a relayed call met is believed before a probe that may pass without a token. */
-  async function probeAs(connector: Connector, connection: Connection): Promise<ProbeOutcome> {
-    if (connection.challenge !== null) return { kind: 'unauthorized', status: 401, challenge: connection.challenge }
-    if (connector.authType === 'oauth2' && !hasUsableGrant(connection))
+  async function probeAs(connector: Connector, connection: Connection | null): Promise<ProbeOutcome> {
+    const challenge = connection?.challenge ?? null
+    if (challenge !== null) return { kind: 'unauthorized', status: 401, challenge }
+    if (connector.authType === 'oauth2' && (connection === null || !hasUsableGrant(connection)))
       return { kind: 'unauthorized', status: 401, challenge: null }
-    return probe({ url: new URL(connector.url), headers: credentialHeaders(vault, connection) })
+    const headers = connection === null ? {} : credentialHeaders(vault, connection)
+    return probe({ url: new URL(connector.url), headers })
   }
 
   async function connectWithToken(
     principal: Principal,
     connector: Connector,
-    connection: Connection,
+    ensure: () => Promise<Connection>,
     accessToken: Secret,
   ): Promise<Connection> {
     const headers = { authorization: new Secret(`Bearer ${accessToken.reveal()}`) }
@@ -97,6 +101,7 @@ export function createConnect(deps: Deps) {
       })
     }
     if (outcome.kind !== 'ok') throw probeFailure(outcome)
+    const connection = await ensure()
     return storedOr(
       await connections.compareAndSet(
         connection,
@@ -116,36 +121,29 @@ export function createConnect(deps: Deps) {
   async function markConnected(principal: Principal, connection: Connection): Promise<Connection> {
     if (connection.state === 'connected') return connection
     const keepsGrant = connection.sealedAccessToken !== null
-    return storedOr(
-      await connections.compareAndSet(
-        connection,
-        {
-          ...(keepsGrant ? cleared : { ...withoutGrant, authType: 'none', grantEpoch: connection.grantEpoch + 1 }),
-          state: 'connected',
-        },
-        {
-          type: 'connector.connected',
-          ...(keepsGrant ? {} : { code: 'no_authorization_needed' }),
-          actorId: principal.id,
-        },
-      ),
+    const stored = await connections.compareAndSet(
+      connection,
+      {
+        ...(keepsGrant ? cleared : { ...withoutGrant, authType: 'none', grantEpoch: connection.grantEpoch + 1 }),
+        state: 'connected',
+      },
+      {
+        type: 'connector.connected',
+        ...(keepsGrant ? {} : { code: 'no_authorization_needed' }),
+        actorId: principal.id,
+      },
     )
+    if (stored !== null) return stored
+    // of two connects at once, both are told the same
+    const current = await connections.find(connection.tenantId, connection.id)
+    return storedOr(current?.state === 'connected' ? current : null)
   }
 
   async function requireAuthorization(
     principal: Principal,
-    connector: Connector,
     connection: Connection,
-    challenge: Challenge | null,
-    destination: { readonly redirectUrl: string | null; readonly wantsCompletion: boolean },
+    link: Omit<TicketRequest, 'initiator'>,
   ): Promise<Connection> {
-    if (connector.authType === 'none') {
-      throw new AppError('upstream_error', 'a server declared open asks for authorization', {
-        publicDetail:
-          'This connector is set to need no authorization, but its server asks for one. Change its auth type to auto.',
-      })
-    }
-    const authorization = await deps.prepareAuthorization(connector, challenge)
     const waiting =
       connection.state === 'auth_required'
         ? connection
@@ -156,7 +154,7 @@ export function createConnect(deps: Deps) {
               { type: 'connector.auth_required', actorId: principal.id },
             ),
           )
-    await mintTicket(waiting, { initiator: principal, ...destination, authorization })
+    await mintTicket(waiting, { ...link, initiator: principal })
     return waiting
   }
 
@@ -167,6 +165,13 @@ export function createConnect(deps: Deps) {
 }
 
 export type Connect = ReturnType<typeof createConnect>
+
+function authorizationUnexpected(): AppError {
+  return new AppError('upstream_error', 'a server declared open asks for authorization', {
+    publicDetail:
+      'This connector is set to need no authorization, but its server asks for one. Change its auth type to auto.',
+  })
+}
 
 function completionNeedsRedirect(): AppError {
   const message = 'A completion comes back with redirect_url, so give one.'

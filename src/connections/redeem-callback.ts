@@ -18,7 +18,7 @@ import type { ConnectionChanges, ConnectionStore, Flow } from './store.ts'
 export type FlowFailure = ExchangeFailure | 'link_expired' | 'access_token_rejected'
 
 export type Redemption =
-  | { readonly kind: 'connected'; readonly connector: Connector }
+  | { readonly kind: 'connected'; readonly connector: Connector; readonly connection: Connection }
   | { readonly kind: 'failed'; readonly failure: FlowFailure }
   /** What was to be connected is gone. */
   | { readonly kind: 'gone' }
@@ -91,7 +91,7 @@ export function createRedeemCallback(deps: Deps) {
       revokeLater(flow, client, tokens)
       return failed('link_expired')
     }
-    return { kind: 'connected', connector }
+    return { kind: 'connected', connector, connection: stored }
   }
 
   function grantChanges(connection: Connection, flow: Flow, tokens: TokenSet, requestedAt: Date): ConnectionChanges {

@@ -25,6 +25,8 @@ export type ConnectionStore = {
     connectorIds: readonly string[],
     who: { kind: PrincipalKind; subject: string },
   ): Promise<Map<string, Connection>>
+  /** The connection of that scope and subject, and no other. */
+  findOf(tenantId: string, connectorId: string, scope: ConnectionScope, subjectId: string): Promise<Connection | null>
   listOfConnector(tenantId: string, connectorId: string): Promise<Connection[]>
   /** The connection of that scope and subject, made (state `created`) when missing. */
   ensure(tenantId: string, connectorId: string, scope: ConnectionScope, subjectId: string): Promise<Connection>
@@ -135,7 +137,10 @@ export type Registration = {
 export type RegistrationStore = {
   find(tenantId: string, issuer: string, redirectUri: string): Promise<Registration | null>
   findById(tenantId: string, id: string): Promise<Registration | null>
-  /** Adds it, or replaces an older one of the same tenant, issuer and redirect URI. */
-  save(registration: Registration): Promise<Registration>
+  /**
+   * Adds it. One of the same tenant, issuer and redirect URI that has expired is replaced; one that lives stays, since links
+   * were made with it: of two that registered at once, both get the first.
+   */
+  save(registration: Registration, now: Date): Promise<Registration>
   delete(tenantId: string, id: string): Promise<void>
 }

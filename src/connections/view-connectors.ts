@@ -30,11 +30,23 @@ type Deps = {
   readonly publicUrl: URL
 }
 
-/** Adds to connectors what the principal may see of their connections: two queries, however many there are. */
+/**
+ * Adds to connectors what the principal may see of their connections: two queries, however many there are.
+ *
+ * @param shown the connection to show, where it is not the one that the principal's calls would use: one that a manager has
+ *   just made for somebody else
+ */
 export function createViewConnectors({ connections, tickets, presets, vault, clock, publicUrl }: Deps) {
-  return async (principal: Principal, connectors: readonly Connector[]): Promise<ConnectorView[]> => {
+  return async (
+    principal: Principal,
+    connectors: readonly Connector[],
+    shown?: Connection,
+  ): Promise<ConnectorView[]> => {
     const ids = connectors.map(({ id }) => id)
-    const resolved = await connections.resolveMany(principal.tenantId, ids, principal)
+    const resolved =
+      shown === undefined
+        ? await connections.resolveMany(principal.tenantId, ids, principal)
+        : new Map([[shown.connectorId, shown]])
     const waiting = connectors.flatMap((connector) => {
       const connection = resolved.get(connector.id)
       return connection?.state === 'auth_required' && isConnectable(principal, connector, connection)

@@ -67,6 +67,11 @@ export function createPrismaConnectionStore(database: Database): ConnectionStore
       return (await resolveMany(tenantId, [connectorId], who)).get(connectorId) ?? null
     },
 
+    async findOf(tenantId, connectorId, scope, subjectId) {
+      const row = await database.connection.findFirst({ where: { tenantId, connectorId, scope, subjectId } })
+      return row === null ? null : toConnection(row)
+    },
+
     async listOfConnector(tenantId, connectorId) {
       return (await database.connection.findMany({ where: { tenantId, connectorId } })).map(toConnection)
     },

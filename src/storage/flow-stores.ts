@@ -9,6 +9,7 @@ import type {
 } from '../connections/store.ts'
 import { type Flow as FlowRow, Prisma, type Ticket as TicketRow } from './generated/client.ts'
 import type { Database } from './prisma-client.ts'
+import { isUniqueViolation } from './storage-errors.ts'
 
 const authorizationJson = (authorization: PinnedAuthorization) =>
   JSON.parse(JSON.stringify(authorization)) as Prisma.InputJsonObject
@@ -100,14 +101,19 @@ export function createPrismaRegistrationStore(database: Database): RegistrationS
     findById: async (tenantId, id) =>
       (await database.clientRegistration.findFirst({ where: { tenantId, id } })) as Registration | null,
 
-    async save(registration) {
+    async save(registration, now) {
       const { tenantId, issuer, redirectUri } = registration
-      const key = { tenantId_issuer_redirectUri: { tenantId, issuer, redirectUri } }
-      return (await database.clientRegistration.upsert({
-        where: key,
-        create: registration,
-        update: registration,
-      })) as Registration
+      const key = { tenantId, issuer, redirectUri }
+      try {
+        return (await database.clientRegistration.create({ data: registration })) as Registration
+      } catch (error) {
+        if (!isUniqueViolation(error)) throw error
+      }
+      const [replaced] = await database.clientRegistration.updateManyAndReturn({
+        where: { ...key, expiresAt: { lte: now } },
+        data: registration,
+      })
+      return (replaced ?? (await database.clientRegistration.findFirstOrThrow({ where: key }))) as Registration
     },
 
     async delete(tenantId, id) {

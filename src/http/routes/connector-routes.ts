@@ -1,5 +1,6 @@
 import type { EventStore } from '../../audit/store.ts'
 import type { Connect } from '../../connections/connect.ts'
+import type { Connection } from '../../connections/connection.ts'
 import type { Disconnect } from '../../connections/disconnect.ts'
 import type { ManageConnectors } from '../../connections/manage-connectors.ts'
 import type { PostCompletion } from '../../connections/post-completion.ts'
@@ -58,8 +59,8 @@ export function createConnectorRoutes(deps: ConnectorRoutesDeps): Route[] {
   const represent = async (principal: Principal, items: readonly Connector[]) =>
     (await viewConnectors(principal, items)).map((view) => representConnector(view, publicUrl))
 
-  const representOne = async (principal: Principal, connector: Connector) => {
-    const [view] = await viewConnectors(principal, [connector])
+  const representOne = async (principal: Principal, connector: Connector, shown?: Connection) => {
+    const [view] = await viewConnectors(principal, [connector], shown)
     if (view === undefined) throw new Error('a view for each connector')
     return representConnector(view, publicUrl)
   }
@@ -212,7 +213,7 @@ export function createConnectorRoutes(deps: ConnectorRoutesDeps): Route[] {
       handle: async ({ principal, params, body }) => {
         const connector = await findConnector(principal, params.id)
         const { redirect_url, access_token, completion, subject } = body
-        await deps.connect(
+        const connected = await deps.connect(
           principal,
           connector,
           present({
@@ -222,7 +223,7 @@ export function createConnectorRoutes(deps: ConnectorRoutesDeps): Route[] {
             subject,
           }),
         )
-        return representOne(principal, connector)
+        return representOne(principal, connector, connected)
       },
     }),
 
@@ -238,8 +239,8 @@ export function createConnectorRoutes(deps: ConnectorRoutesDeps): Route[] {
       errors: ['not_found', 'link_expired', 'authorization_failed', 'access_token_rejected', ...upstreamErrors],
       handle: async ({ principal, params, body }) => {
         const connector = await findConnector(principal, params.id)
-        await deps.postCompletion(principal, connector, body.completion)
-        return representOne(principal, connector)
+        const connected = await deps.postCompletion(principal, connector, body.completion)
+        return representOne(principal, connector, connected)
       },
     }),
 
