@@ -29,7 +29,7 @@ const schema = z.object({
     .regex(/^bearer$/i)
     .optional(),
   refresh_token: token.optional().catch(undefined),
-  expires_in: z.unknown(),
+  expires_in: z.unknown().optional(),
   scope: z
     .union([z.string().max(16_384), z.array(z.string().max(256)).max(1000)])
     .optional()
