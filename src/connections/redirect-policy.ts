@@ -34,7 +34,7 @@ export function createRedirectPolicy({ publicUrl, allow, isLoopbackAllowed }: Op
     if (!/^https?:\/\/[^/]/i.test(raw) || !URL.canParse(raw))
       refuse('The redirect_url must be an http(s) URL that names a host.')
     const url = new URL(raw)
-    if (url.username !== '' || url.password !== '') refuse('The redirect_url must not hold a user name or password.')
+    if (/^https?:\/\/[^/?#]*@/i.test(raw)) refuse('The redirect_url must not hold a user name or password.')
     if (raw.includes('#')) refuse('The redirect_url must not have a fragment (#...).')
     const isAllowed =
       url.origin === publicUrl.origin ||

@@ -2,12 +2,12 @@ import type { AddressPolicy } from '../egress/address-policy.ts'
 import { AppError } from '../kernel/app-error.ts'
 import { newId } from '../kernel/id.ts'
 import type { Principal } from '../kernel/principal.ts'
-import { parseResourceUrl } from '../kernel/resource-url.ts'
 import type { Secret } from '../kernel/secret.ts'
 import type { PresetCatalog } from '../presets/match-preset.ts'
 import type { Vault } from '../vault/vault.ts'
 import { sealClientSecret } from './client-secret.ts'
 import type { Connector, ConnectorAuthType, ConnectorMetadata, CredentialScope, Transport } from './connector.ts'
+import { readConnectorUrl } from './read-connector-url.ts'
 import type { ConnectorStore } from './store.ts'
 import { ownerFor } from './visibility.ts'
 
@@ -40,8 +40,7 @@ type Deps = {
  */
 export function createCreateConnector({ connectors, presets, addressPolicy, vault }: Deps) {
   return async (principal: Principal, request: CreateConnectorRequest): Promise<Connector> => {
-    const url = parseResourceUrl(request.url)
-    addressPolicy.checkUrl(new URL(url.href))
+    const url = readConnectorUrl(request.url, addressPolicy)
     if (request.clientSecret !== undefined && request.clientId === undefined) throw clientIdMissing()
     const id = newId()
     const owner = ownerFor(principal)

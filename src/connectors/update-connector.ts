@@ -1,13 +1,13 @@
 import type { AddressPolicy } from '../egress/address-policy.ts'
 import { AppError } from '../kernel/app-error.ts'
 import type { Principal } from '../kernel/principal.ts'
-import { parseResourceUrl } from '../kernel/resource-url.ts'
 import type { Secret } from '../kernel/secret.ts'
 import type { PresetCatalog } from '../presets/match-preset.ts'
 import type { Vault } from '../vault/vault.ts'
 import { sealClientSecret } from './client-secret.ts'
 import type { Connector, ConnectorAuthType, ConnectorMetadata, Transport } from './connector.ts'
 import { clientIdMissing, connectorExists } from './create-connector.ts'
+import { readConnectorUrl } from './read-connector-url.ts'
 import type { ConnectorChanges, ConnectorStore } from './store.ts'
 
 /** Absent: as it is. Null: cleared. */
@@ -76,8 +76,7 @@ export function createUpdateConnector({ connectors, presets, addressPolicy, vaul
     return { connector: updated, voidsCredentials }
 
     function changedUrl(raw: string): ConnectorChanges {
-      const url = parseResourceUrl(raw)
-      addressPolicy.checkUrl(new URL(url.href))
+      const url = readConnectorUrl(raw, addressPolicy)
       return { url: url.href, urlKey: url.key, presetId: presets.match(url)?.id ?? null }
     }
   }

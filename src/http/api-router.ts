@@ -50,6 +50,8 @@ function parseQuery(schema: z.ZodType | undefined, querystring: string): unknown
   const query: Record<string, string> = Object.create(null)
   for (const [name, value] of new URLSearchParams(querystring)) {
     if (name in query) throw invalid('query', [{ path: name, message: 'given twice' }])
+    // PostgreSQL cannot store it, nor look for it
+    if (value.includes('\u0000')) throw invalid('query', [{ path: name, message: 'holds a NUL character' }])
     query[name] = value
   }
   if (schema === undefined) {

@@ -29,6 +29,8 @@ async function readBytes(request: IncomingMessage, length: string | undefined): 
   try {
     return await getRawBody(request, { limit: maxBodyBytes, ...(length === undefined ? {} : { length }) })
   } catch (cause) {
+    // what is left of it would stand in the way of the connection's next request
+    request.resume()
     const isTooLarge = cause instanceof Error && 'type' in cause && cause.type === 'entity.too.large'
     throw isTooLarge
       ? new AppError('payload_too_large', 'body over the limit')

@@ -32,7 +32,7 @@ export function parseResourceUrl(raw: string): ResourceUrl {
   if (!/^https?:\/\/[^/]/i.test(raw)) refuse('The URL must begin with https:// (or http://) and name a host.')
   if (!URL.canParse(raw)) refuse('This is not a URL.')
   const url = new URL(raw)
-  if (url.username !== '' || url.password !== '') refuse('The URL must not hold a user name or password.')
+  if (/^https?:\/\/[^/?#]*@/i.test(raw)) refuse('The URL must not hold a user name or password.')
   if (raw.includes('#')) refuse('The URL must not have a fragment (#...).')
   if (url.href.length > maxUrlLength) refuse(`The URL is longer than ${maxUrlLength} characters.`)
   return { href: url.href, key: resourceUrlKey(url) }

@@ -37,7 +37,7 @@ export type Patchbay = {
     scopes?: Scope[]
     expiresAt?: Date
   }): Promise<string>
-  /** Calls the REST API. `body` is sent as JSON; a string goes as it is. */
+  /** Calls the REST API. `body` is sent as JSON; a string and bytes go as they are. */
   request(
     method: string,
     path: string,
@@ -126,7 +126,7 @@ export async function startPatchbay({
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
           ...headers,
         },
-        ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+        ...(body === undefined ? {} : { body: isRaw(body) ? body : JSON.stringify(body) }),
       })
       const text = await response.text()
       const isJson = /\bjson\b/.test(response.headers.get('content-type') ?? '')
@@ -139,3 +139,5 @@ export async function startPatchbay({
     },
   }
 }
+
+const isRaw = (body: unknown): body is string | Uint8Array => typeof body === 'string' || body instanceof Uint8Array
