@@ -16,6 +16,8 @@ export type ScriptedOAuthOptions = {
   readonly hasRefreshTokens?: boolean
   /** Whether it registers clients. Default: yes. */
   readonly isRegistrationOpen?: boolean
+  /** How clients may authenticate. Default: not at all, or with a secret. */
+  readonly authMethods?: readonly string[]
   /** The parameters of the answer to an authorization request, besides `state` and `iss`. Default: a code. */
   readonly authorize?: () => Readonly<Record<string, string>>
 }
@@ -47,6 +49,7 @@ export type ScriptedOAuth = Pick<ScriptedUpstream, 'origin' | 'url' | 'received'
  */
 export async function startScriptedOAuth(options: ScriptedOAuthOptions = {}): Promise<ScriptedOAuth> {
   const { hasRefreshTokens = true, isRegistrationOpen = true, expiresInSeconds, authorize } = options
+  const { authMethods = ['none', 'client_secret_basic', 'client_secret_post'] } = options
   const tokenRequests: TokenRequest[] = []
   const revoked: string[] = []
   const refreshTokens: string[] = []
@@ -67,7 +70,7 @@ export async function startScriptedOAuth(options: ScriptedOAuthOptions = {}): Pr
     ...(isRegistrationOpen ? { registration_endpoint: `${origin}/register` } : {}),
     response_types_supported: ['code'],
     code_challenge_methods_supported: ['S256'],
-    token_endpoint_auth_methods_supported: ['none', 'client_secret_basic', 'client_secret_post'],
+    token_endpoint_auth_methods_supported: authMethods,
     authorization_response_iss_parameter_supported: true,
   }
 
