@@ -112,15 +112,11 @@ function parameters(schema: z.ZodType | undefined, where: 'path' | 'query'): Jso
   }))
 }
 
-/** JSON Schema of a zod schema; those with an id of their own go into `components`. */
+/** JSON Schema of a zod schema; those with an id of their own go into `components`, and a reference stands for them. */
 function toSchema(schema: z.ZodType, io: 'input' | 'output', components: Json): Json {
   const { $schema: _, $defs, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as Json
   for (const [name, definition] of Object.entries(($defs ?? {}) as Json)) components[name] = relink(definition)
-  const id = schema.meta()?.id
-  if (id === undefined) return relink(rest) as Json
-  const { id: _id, ...definition } = rest
-  components[id] = relink(definition)
-  return { $ref: `#/components/schemas/${id}` }
+  return relink(rest) as Json
 }
 
 /** References into `$defs` become references into `components`. */
