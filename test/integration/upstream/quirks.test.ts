@@ -5,10 +5,10 @@ import {
   answerRpc,
   code,
   type OauthQuirks,
-  type OauthUpstream,
   paths,
-  startOauthUpstream,
-} from '../../support/upstreams/oauth-upstream.ts'
+  type QuirkyOauth,
+  startQuirkyOauth,
+} from '../../support/upstreams/quirky-oauth.ts'
 import { respond, respondHtml, respondJson, type ScriptedUpstream } from '../../support/upstreams/scripted-upstream.ts'
 
 /** A connector as it is afterwards. */
@@ -17,7 +17,7 @@ type Connector = {
   readonly token_expires_at: string | null
   readonly next_refresh_at: string | null
 }
-type After = { readonly upstream: OauthUpstream; readonly connector: Connector }
+type After = { readonly upstream: QuirkyOauth; readonly connector: Connector }
 
 type Quirk = {
   readonly title: string
@@ -326,7 +326,7 @@ describe('connect to authorization servers as they are', () => {
     describe(`when ${part}`, () => {
       for (const quirk of quirks) {
         it(titleOf(quirk), async () => {
-          const upstream = await startOauthUpstream(quirk.quirks)
+          const upstream = await startQuirkyOauth(quirk.quirks)
           try {
             await walk(quirk, upstream)
           } finally {
@@ -337,7 +337,7 @@ describe('connect to authorization servers as they are', () => {
     })
   }
 
-  async function walk({ fails, check }: Quirk, upstream: OauthUpstream): Promise<void> {
+  async function walk({ fails, check }: Quirk, upstream: QuirkyOauth): Promise<void> {
     const id = await createConnector(patchbay, upstream.url)
     const read = async () => (await patchbay.request('GET', `/api/v1/connectors/${id}`)).body
     const answer = await patchbay.request('POST', `/api/v1/connectors/${id}/connect`, { body: {} })

@@ -30,7 +30,7 @@ export type OauthQuirks = {
   readonly answers?: Readonly<Record<string, Answer | null>>
 }
 
-export type OauthUpstream = ScriptedUpstream & {
+export type QuirkyOauth = ScriptedUpstream & {
   /** The fields of the token requests so far, with `authorization` among them where the header was there. */
   readonly tokenRequests: readonly Readonly<Record<string, string>>[]
   /** The query of the authorization requests so far. */
@@ -52,7 +52,7 @@ export const accessToken = 'upstream-access-token'
  * An MCP server of 2025-11-25 and its authorization server at one origin, both by the book but for the quirks. Whoever
  * authorizes is believed at once; PKCE is checked.
  */
-export async function startOauthUpstream(quirks: (site: Site) => OauthQuirks = () => ({})): Promise<OauthUpstream> {
+export async function startQuirkyOauth(quirks: (site: Site) => OauthQuirks = () => ({})): Promise<QuirkyOauth> {
   const upstream = await startScriptedUpstream()
   const { origin, url } = upstream
   const unlike = quirks({ origin, url })
