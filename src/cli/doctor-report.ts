@@ -35,7 +35,11 @@ const checkMarks: Readonly<Record<CheckResult, Mark>> = {
 const clientWords = {
   given: ['your client', 'given with --client-id', 'not given (--client-id)'],
   preset: ["preset's client", 'the preset has one', 'no preset for this URL has one'],
-  metadata_document: ['client metadata', 'the server takes our document', 'not at both ends'],
+  metadata_document: [
+    'client metadata',
+    'the server takes our document',
+    'the server takes none, or ours has no public address',
+  ],
   registration: ['registration', 'the server registers clients', 'the server registers none'],
   none: ['none', 'somebody has to register one', ''],
 } as const

@@ -1,0 +1,54 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { expect } from 'chai'
+import { packageRoot } from '../../../src/config/package-root.ts'
+import { paths, startQuirkyOauth } from '../../support/upstreams/quirky-oauth.ts'
+
+type Outcome = { readonly exitCode: number; readonly stdout: string; readonly stderr: string }
+
+describe('patchbay doctor', () => {
+  let folder: string
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'doctor '))
+  })
+  afterEach(() => rm(folder, { recursive: true }))
+
+  /** In an empty folder, with no database anywhere. */
+  const run = (...args: string[]): Promise<Outcome> =>
+    new Promise((resolve) => {
+      const root = packageRoot()
+      const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
+      execFile(
+        process.execPath,
+        ['--import', tsx, join(root, 'src', 'cli', 'main.ts'), 'doctor', ...args],
+        { cwd: folder, env: { PATH: process.env.PATH ?? '', HOME: folder } },
+        (error, stdout, stderr) => resolve({ exitCode: Number(error?.code ?? 0), stdout, stderr }),
+      )
+    })
+
+  it('prints a report without a database, and leaves nothing behind', async () => {
+    const upstream = await startQuirkyOauth()
+    const { exitCode, stdout, stderr } = await run(upstream.url)
+    await upstream.close()
+    expect(stdout).to.include('On connect: auth_required').and.not.include('\u001b')
+    expect([exitCode, stderr]).to.deep.equal([0, ''])
+    expect(await readdir(folder)).to.deep.equal([])
+  })
+
+  it('prints JSON as REST answers, and exits with 1 when connecting would fail', async () => {
+    const upstream = await startQuirkyOauth(() => ({ answers: { [paths.oauthMetadata]: null } }))
+    const { exitCode, stdout } = await run(upstream.url, '--json')
+    await upstream.close()
+    expect(JSON.parse(stdout)).to.include({ verdict: 'authorization_server_not_found', preset_id: null })
+    expect(exitCode).to.equal(1)
+  })
+
+  it('says in a sentence why an address is refused', async () => {
+    const { exitCode, stderr } = await run('https://10.0.0.1/mcp')
+    expect([exitCode, stderr.trim()]).to.deep.equal([1, 'The URL names a private or reserved address.'])
+  })
+})
