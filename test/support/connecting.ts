@@ -47,3 +47,19 @@ export async function followLink(
 export async function authorize(patchbay: Patchbay, id: string, options: ConnectOptions = {}): Promise<Page> {
   return followLink(await askForLink(patchbay, id, options), options)
 }
+
+export type Arrival = {
+  /** The callback as the authorization server would have the browser open it. */
+  readonly callback: URL
+  /** What the browser would send along. */
+  readonly cookie: string
+}
+
+/** Goes the whole way but for its last step: the browser stands in front of the callback. */
+export async function stopAtCallback(patchbay: Patchbay, link: string): Promise<Arrival> {
+  const address = `${patchbay.url}/api/v1/connectors/oauth/callback`
+  const browser = createBrowser({ stopAt: [address] })
+  const page = await followLink(link, { browser })
+  const callback = new URL(page.url)
+  return { callback, cookie: browser.cookies.header(callback, { isSameSite: false, method: 'GET' }) }
+}

@@ -39,6 +39,8 @@ export type ScriptedOAuth = Pick<ScriptedUpstream, 'origin' | 'url' | 'received'
   holdTokens(): Gate
   /** Takes this instead of what the token endpoint would say; null: back to normal. */
   answerTokensWith(answer: Answer | null): void
+  /** A code that it will take. */
+  newCode(): string
   /** From now on no access token that was given out so far is good for anything. */
   expireAccessTokens(): void
 }
@@ -90,6 +92,12 @@ export async function startScriptedOAuth(options: ScriptedOAuthOptions = {}): Pr
     })
   }
 
+  const newCode = (): string => {
+    const code = randomUUID()
+    codes.add(code)
+    return code
+  }
+
   const redeem = (form: Readonly<Record<string, string>>): Answer => {
     const refused = respondJson({ error: 'invalid_grant' }, 400)
     if (form.grant_type === 'authorization_code') return codes.delete(form.code ?? '') ? grant() : refused
@@ -110,10 +118,12 @@ export async function startScriptedOAuth(options: ScriptedOAuthOptions = {}): Pr
         case '/register':
           return respondJson({ ...JSON.parse(request.body), client_id: `client-${randomUUID()}` }, 201)
         case '/authorize': {
-          const code = randomUUID()
-          codes.add(code)
           const callback = new URL(searchParams.get('redirect_uri') ?? '')
-          const parameters = { ...(authorize?.() ?? { code }), iss: origin, state: searchParams.get('state') ?? '' }
+          const parameters = {
+            ...(authorize?.() ?? { code: newCode() }),
+            iss: origin,
+            state: searchParams.get('state') ?? '',
+          }
           for (const [name, value] of Object.entries(parameters)) callback.searchParams.set(name, value)
           return respond(302, '', { location: callback.href })
         }
@@ -173,6 +183,7 @@ export async function startScriptedOAuth(options: ScriptedOAuthOptions = {}): Pr
     answerTokensWith(answer) {
       standIn = answer
     },
+    newCode,
     expireAccessTokens: () => goodAccess.clear(),
     close: upstream.close,
   }
