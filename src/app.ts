@@ -40,7 +40,7 @@ import { type Clock, systemClock } from './kernel/clock.ts'
 import type { Secret } from './kernel/secret.ts'
 import { createBackground } from './log/background.ts'
 import type { Logger } from './log/logger.ts'
-import { createOutside } from './outside.ts'
+import { createOutside, type EgressParts } from './outside.ts'
 import { createMcpEndpoint, type McpEndpoint } from './proxy/mcp-endpoint.ts'
 import { createPrismaAccessStore } from './storage/access-store.ts'
 import { createPrismaClientKeyStore } from './storage/client-key-store.ts'
@@ -64,6 +64,7 @@ export type AppOptions = {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly clock?: Clock
   readonly timings?: Timings
+  readonly egress?: EgressParts
 }
 
 /** Everything that a process of Patchbay can do, wired once. The server uses the handlers, the worker the use cases. */
@@ -75,13 +76,13 @@ export type App = ReturnType<typeof createApp>
  * @throws Error with a sentence for the operator when keys or presets are not usable
  */
 export function createApp(options: AppOptions) {
-  const { settings, databaseUrl, log, env, clock = systemClock, timings = defaultTimings } = options
+  const { settings, databaseUrl, log, env, clock = systemClock, timings = defaultTimings, egress = {} } = options
   const publicUrl = settings.PUBLIC_URL
   const redirectUri = new URL(callbackPath, publicUrl).href
   const random = Math.random
 
   const vault = createVault(loadKeyring(settings.ENCRYPTION_KEYS, settings.DATA_DIR))
-  const outside = createOutside({ settings, env, timings })
+  const outside = createOutside({ settings, env, timings, egress })
   const { presets, addressPolicy, dispatcher, fetch, probe, discover, clientMetadataUrl } = outside
   const background = createBackground(log)
 

@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import { packageRoot } from './config/package-root.ts'
 import type { Settings } from './config/settings.ts'
 import type { Timings } from './config/timings.ts'
-import { createAddressPolicy } from './egress/address-policy.ts'
+import { type AddressPolicy, createAddressPolicy } from './egress/address-policy.ts'
+import type { LookupAddresses } from './egress/guarded-connector.ts'
 import { createGuardedDispatcher } from './egress/guarded-dispatcher.ts'
 import { createGuardedFetch } from './egress/guarded-fetch.ts'
 import { loadPresets } from './presets/load-presets.ts'
@@ -15,6 +16,15 @@ export type OutsideOptions = {
   readonly settings: Settings
   readonly env: Readonly<Record<string, string | undefined>>
   readonly timings: Timings
+  readonly egress?: EgressParts
+}
+
+/** Parts of the way out in place of the usual ones: for tests of what they keep out. */
+export type EgressParts = {
+  readonly addressPolicy?: AddressPolicy
+  readonly lookup?: LookupAddresses
+  /** Certificate authorities besides those that Node.js trusts, PEM. */
+  readonly ca?: string
 }
 
 /** The half of the composition that needs no database: the way out, what asks upstreams, and the catalog. */
@@ -25,7 +35,7 @@ export type Outside = ReturnType<typeof createOutside>
  *
  * @throws Error with a sentence for the operator when presets or `EGRESS_ALLOW` are not usable
  */
-export function createOutside({ settings, env, timings }: OutsideOptions) {
+export function createOutside({ settings, env, timings, egress = {} }: OutsideOptions) {
   const presets = createPresetCatalog(
     loadPresets({
       directory: join(packageRoot(), 'presets'),
@@ -33,15 +43,8 @@ export function createOutside({ settings, env, timings }: OutsideOptions) {
       readSecret: (name) => env[name],
     }),
   )
-  const addressPolicy = createAddressPolicy({
-    allow: settings.EGRESS_ALLOW ?? [],
-    allowLoopback: settings.isLoopback && settings.EGRESS_ALLOW === undefined,
-    ports: settings.EGRESS_PORTS,
-    ownOrigins: [settings.PUBLIC_URL.origin, settings.DATABASE_URL?.reveal(), settings.REDIS_URL?.reveal()].filter(
-      (origin) => origin !== undefined,
-    ),
-  })
-  const dispatcher = createGuardedDispatcher({ policy: addressPolicy })
+  const { addressPolicy = policyOf(settings), ...connecting } = egress
+  const dispatcher = createGuardedDispatcher({ policy: addressPolicy, ...connecting })
   const fetch = createGuardedFetch({ policy: addressPolicy, dispatcher })
   return {
     presets,
@@ -53,4 +56,16 @@ export function createOutside({ settings, env, timings }: OutsideOptions) {
     /** The URL of our client metadata document; null where authorization servers could not fetch it. */
     clientMetadataUrl: clientMetadataUrl(settings.PUBLIC_URL, settings.CLIENT_METADATA_URL),
   }
+}
+
+/** What the operator permits. */
+function policyOf(settings: Settings): AddressPolicy {
+  return createAddressPolicy({
+    allow: settings.EGRESS_ALLOW ?? [],
+    allowLoopback: settings.isLoopback && settings.EGRESS_ALLOW === undefined,
+    ports: settings.EGRESS_PORTS,
+    ownOrigins: [settings.PUBLIC_URL.origin, settings.DATABASE_URL?.reveal(), settings.REDIS_URL?.reveal()].filter(
+      (origin) => origin !== undefined,
+    ),
+  })
 }

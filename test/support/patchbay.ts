@@ -7,6 +7,7 @@ import { type Clock, systemClock } from '../../src/kernel/clock.ts'
 import type { PrincipalKind, Role, Scope } from '../../src/kernel/principal.ts'
 import { Secret } from '../../src/kernel/secret.ts'
 import { createLogger } from '../../src/log/logger.ts'
+import type { EgressParts } from '../../src/outside.ts'
 import { createTestDatabase } from './test-database.ts'
 import { freePorts } from './upstreams/free-ports.ts'
 
@@ -50,6 +51,8 @@ export type PatchbayOptions = {
   readonly env?: Readonly<Record<string, string>>
   readonly clock?: Clock
   readonly timings?: Partial<Timings>
+  /** In place of parts of the guard. */
+  readonly egress?: EgressParts
   /** Another one whose database and keys are used; that one must be closed last. */
   readonly sharing?: Patchbay
 }
@@ -59,6 +62,7 @@ export async function startPatchbay({
   env = {},
   clock = systemClock,
   timings = {},
+  egress = {},
   sharing,
 }: PatchbayOptions = {}): Promise<Patchbay> {
   const database = sharing === undefined ? await createTestDatabase() : undefined
@@ -81,6 +85,7 @@ export async function startPatchbay({
     env: fullEnv,
     clock,
     timings: { ...defaultTimings, ...timings },
+    egress,
   })
   await app.bootstrapAccess(undefined)
   const server = await startHttpServer(app, settings, { noticeMs: 0, drainMs: 1000 })
