@@ -6,6 +6,7 @@ import type { Settings } from './config/settings.ts'
 import { defaultTimings, type Timings } from './config/timings.ts'
 import { createChooseClient, createFindClient } from './connections/choose-client.ts'
 import { createConnect } from './connections/connect.ts'
+import { createDescribeNeed } from './connections/describe-need.ts'
 import { createDisconnect } from './connections/disconnect.ts'
 import { createExpireAccess } from './connections/expire-access.ts'
 import { createFindConnectUrl } from './connections/find-connect-url.ts'
@@ -15,11 +16,12 @@ import { createPostCompletion } from './connections/post-completion.ts'
 import { createPrepareAuthorization } from './connections/prepare-authorization.ts'
 import { createReadTicket } from './connections/read-ticket.ts'
 import { createReceiveCallback } from './connections/receive-callback.ts'
+import { createRecoverUnauthorized } from './connections/recover-unauthorized.ts'
 import { createRedeemCallback } from './connections/redeem-callback.ts'
 import { createRedirectPolicy } from './connections/redirect-policy.ts'
 import { createRefreshConnection } from './connections/refresh-connection.ts'
 import { createRefreshDue } from './connections/refresh-due.ts'
-import { createRecoverUnauthorized, createResolveUpstream } from './connections/resolve-upstream.ts'
+import { createResolveUpstream } from './connections/resolve-upstream.ts'
 import { createRevokeGrant } from './connections/revoke-grant.ts'
 import { createStartFlow } from './connections/start-flow.ts'
 import { createViewConnectors } from './connections/view-connectors.ts'
@@ -118,6 +120,7 @@ export function createApp(options: AppOptions) {
   const refreshConnection = createRefreshConnection({
     connections,
     connectors,
+    registrations,
     tokenEndpoint,
     findClient,
     background,
@@ -146,6 +149,8 @@ export function createApp(options: AppOptions) {
   const redeemCallback = createRedeemCallback({
     connections,
     connectors,
+    tickets,
+    registrations,
     findClient,
     tokenEndpoint,
     probe,
@@ -164,9 +169,19 @@ export function createApp(options: AppOptions) {
     revokeGrant,
   })
   const findConnectUrl = createFindConnectUrl({ tickets, vault, clock, publicUrl })
-  const resolveDeps = { connectors, connections, presets, findConnectUrl, refreshConnection, mintTicket, vault }
-  const resolveUpstream = createResolveUpstream(resolveDeps)
-  const recoverUnauthorized = createRecoverUnauthorized({ ...resolveDeps, resolveUpstream })
+  const describeNeed = createDescribeNeed({ presets, findConnectUrl })
+  const resolveUpstream = createResolveUpstream({ connectors, connections, describeNeed, vault })
+  const recoverUnauthorized = createRecoverUnauthorized({
+    connectors,
+    connections,
+    resolveUpstream,
+    refreshConnection,
+    describeNeed,
+    mintTicket,
+    revokeGrant,
+    discover,
+    clock,
+  })
 
   const connectorRoutes = createConnectorRoutes({
     connectors,

@@ -6,6 +6,7 @@ export const eventTypes = [
   'connector.disconnected',
   'connector.refreshed',
   'connector.refresh_failed',
+  'connector.step_up_failed',
 ] as const
 export type EventType = (typeof eventTypes)[number]
 

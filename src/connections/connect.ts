@@ -72,7 +72,7 @@ export function createConnect(deps: Deps) {
     if (outcome.kind === 'ok') return markConnected(principal, connection ?? (await ensure()))
     if (outcome.kind !== 'unauthorized') throw probeFailure(outcome)
     if (connector.authType === 'none') throw authorizationUnexpected()
-    const authorization = await deps.prepareAuthorization(connector, outcome.challenge)
+    const authorization = await deps.prepareAuthorization(connector, outcome.challenge, connection?.requestedScopes)
     const link = { redirectUrl, wantsCompletion, authorization }
     return requireAuthorization(principal, connection ?? (await ensure()), link)
   }

@@ -16,6 +16,7 @@ export const disconnectCodes = [
   'client_rejected',
   'malformed_token_response',
   'authorization_server_changed',
+  'insufficient_scope',
 ] as const
 export type DisconnectCode = (typeof disconnectCodes)[number]
 
@@ -33,6 +34,9 @@ export type StoredChallenge = {
   readonly scope?: string
   readonly error?: string
 }
+
+/** How often calls were refused for want of each set of scopes (space-separated, sorted). */
+export type StepUps = Readonly<Record<string, number>>
 
 /** Where the secret of the client that holds the grant is to be found. */
 export type ClientSource = 'connector' | 'preset' | 'metadata_document' | 'registration'
@@ -59,6 +63,8 @@ export type Connection = {
   readonly registrationId: string | null
   readonly tokenEndpointAuthMethod: TokenEndpointAuthMethod | null
   readonly scopes: readonly string[]
+  /** What the last authorization asked for; a step-up asks for no less. */
+  readonly requestedScopes: readonly string[]
   readonly grantEpoch: number
   readonly tokenVersion: number
   readonly failCount: number
@@ -67,6 +73,7 @@ export type Connection = {
   readonly sealedAccessToken: string | null
   readonly sealedRefreshToken: string | null
   readonly challenge: StoredChallenge | null
+  readonly stepUps: StepUps | null
   readonly updatedAt: Date
 }
 

@@ -16,4 +16,6 @@ export const disconnectReasons: Readonly<Record<DisconnectCode, string>> = {
   malformed_token_response:
     'The authorization server answers token refreshes with something that is not a token response.',
   authorization_server_changed: 'The server now names another authorization server. Somebody has to authorize again.',
+  insufficient_scope:
+    'The server keeps asking for permissions that its authorization server does not give. Ask the people who run the server, then disconnect and connect again.',
 }

@@ -22,6 +22,8 @@ export const withoutGrant = {
   registrationId: null,
   tokenEndpointAuthMethod: null,
   scopes: [],
+  requestedScopes: [],
+  stepUps: null,
   nextRefreshAt: null,
   accessExpiresAt: null,
   sealedAccessToken: null,

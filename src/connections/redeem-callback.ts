@@ -3,6 +3,7 @@ import type { ConnectorStore } from '../connectors/store.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { Secret } from '../kernel/secret.ts'
 import type { Background } from '../log/background.ts'
+import type { Challenge } from '../upstream/challenge.ts'
 import type { Client } from '../upstream/client.ts'
 import type { Probe } from '../upstream/probe.ts'
 import type { ExchangeFailure, TokenEndpoint, TokenSet } from '../upstream/token-endpoint.ts'
@@ -12,10 +13,11 @@ import type { Connection } from './connection.ts'
 import { openVerifier, sealFor } from './connection-secrets.ts'
 import { cleared } from './grant-changes.ts'
 import { accessExpiry, refreshTime } from './schedule.ts'
-import type { ConnectionChanges, ConnectionStore, Flow } from './store.ts'
+import { stepUp } from './step-up.ts'
+import type { ConnectionChanges, ConnectionStore, Flow, RegistrationStore, TicketStore } from './store.ts'
 
 /** `link_expired`: another attempt, or a disconnect, was quicker. */
-export type FlowFailure = ExchangeFailure | 'link_expired' | 'access_token_rejected'
+export type FlowFailure = ExchangeFailure | 'link_expired' | 'access_token_rejected' | 'insufficient_scope'
 
 export type Redemption =
   | { readonly kind: 'connected'; readonly connector: Connector; readonly connection: Connection }
@@ -26,6 +28,8 @@ export type Redemption =
 type Deps = {
   readonly connections: ConnectionStore
   readonly connectors: ConnectorStore
+  readonly tickets: Pick<TicketStore, 'unpin'>
+  readonly registrations: Pick<RegistrationStore, 'delete'>
   readonly findClient: FindClient
   readonly tokenEndpoint: TokenEndpoint
   readonly probe: Probe
@@ -43,7 +47,8 @@ type Deps = {
  * @param parameters of the callback, each of them at most once
  */
 export function createRedeemCallback(deps: Deps) {
-  const { connections, connectors, findClient, tokenEndpoint, probe, background, vault, clock } = deps
+  const { connections, connectors, registrations, tickets, findClient, tokenEndpoint, probe } = deps
+  const { background, vault, clock } = deps
 
   return async (flow: Flow, parameters: URLSearchParams): Promise<Redemption> => {
     const failed = (failure: FlowFailure): Redemption => ({ kind: 'failed', failure })
@@ -71,7 +76,10 @@ export function createRedeemCallback(deps: Deps) {
       expectedState: parameters.get('state') ?? '',
       codeVerifier: openVerifier(vault, flow),
     })
-    if (exchange.kind === 'failed') return failed(exchange.failure)
+    if (exchange.kind === 'failed') {
+      if (exchange.isClientUnknown) await forgetRegistration(connection, registrationId)
+      return failed(exchange.failure)
+    }
     const { tokens } = exchange
 
     const outcome = await probe({
@@ -80,7 +88,7 @@ export function createRedeemCallback(deps: Deps) {
     })
     if (outcome.kind === 'unauthorized') {
       revokeLater(flow, client, tokens)
-      return failed('access_token_rejected')
+      return failed(await recordRefusal(connection, flow, outcome.challenge))
     }
     const stored = await connections.compareAndSet(connection, grantChanges(connection, flow, tokens, requestedAt), {
       type: 'connector.connected',
@@ -92,6 +100,36 @@ export function createRedeemCallback(deps: Deps) {
       return failed('link_expired')
     }
     return { kind: 'connected', connector, connection: stored }
+  }
+
+  /**
+   * The server does not take the token that its own authorization server has just given. What it says about that is for the
+   * next attempt, which looks at everything anew: it may want more scopes, or name another authorization server by now.
+   */
+  async function recordRefusal(connection: Connection, flow: Flow, challenge: Challenge | null): Promise<FlowFailure> {
+    await tickets.unpin(connection)
+    if (challenge?.error !== 'insufficient_scope') {
+      await connections.compareAndSet(
+        connection,
+        { state: 'auth_required', challenge: challenge ?? {} },
+        { type: 'connector.auth_required', code: 'access_token_rejected' },
+      )
+      return 'access_token_rejected'
+    }
+    const { changes, event } = stepUp(connection, challenge, clock.now())
+    await connections.compareAndSet(
+      connection,
+      { requestedScopes: flow.authorization.server.scopes, ...changes },
+      event,
+    )
+    return 'insufficient_scope'
+  }
+
+  /** A client that the server does not know any more is registered anew by the next attempt. */
+  async function forgetRegistration(connection: Connection, registrationId: string | null): Promise<void> {
+    if (registrationId === null) return
+    await registrations.delete(connection.tenantId, registrationId)
+    await tickets.unpin(connection)
   }
 
   function grantChanges(connection: Connection, flow: Flow, tokens: TokenSet, requestedAt: Date): ConnectionChanges {
@@ -111,6 +149,7 @@ export function createRedeemCallback(deps: Deps) {
       registrationId,
       tokenEndpointAuthMethod: client.tokenEndpointAuthMethod,
       scopes: tokens.scopes ?? server.scopes,
+      requestedScopes: server.scopes,
       grantEpoch: connection.grantEpoch + 1,
       tokenVersion: 0,
       accessExpiresAt,

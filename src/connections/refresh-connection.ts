@@ -6,6 +6,7 @@ import { newId } from '../kernel/id.ts'
 import type { Background } from '../log/background.ts'
 import type { Client } from '../upstream/client.ts'
 import type { RefreshOutcome, TokenEndpoint, TokenSet } from '../upstream/token-endpoint.ts'
+import { isClientUnknown } from '../upstream/token-outcome.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { FindClient } from './choose-client.ts'
 import type { Connection, DisconnectCode } from './connection.ts'
@@ -13,7 +14,7 @@ import { openRefreshToken, sealFor } from './connection-secrets.ts'
 import { disconnectReasons } from './disconnect-reason.ts'
 import { cleared, withoutGrant } from './grant-changes.ts'
 import { accessExpiry, refreshTime, retryDelayMs } from './schedule.ts'
-import type { ConnectionStore } from './store.ts'
+import type { ConnectionStore, RegistrationStore } from './store.ts'
 
 export type RefreshResult =
   | { readonly kind: 'refreshed'; readonly connection: Connection }
@@ -40,6 +41,7 @@ export type RefreshTimings = {
 type Deps = {
   readonly connections: ConnectionStore
   readonly connectors: ConnectorStore
+  readonly registrations: Pick<RegistrationStore, 'delete'>
   readonly tokenEndpoint: TokenEndpoint
   readonly findClient: FindClient
   readonly background: Background
@@ -61,7 +63,8 @@ const clientRetryMs = 900_000
  * disconnect always wins.
  */
 export function createRefreshConnection(deps: Deps) {
-  const { connections, connectors, tokenEndpoint, findClient, background, vault, clock, random, timings } = deps
+  const { connections, connectors, registrations, tokenEndpoint, findClient, background, vault, clock } = deps
+  const { random, timings } = deps
   const inFlight = new Map<string, Promise<RefreshResult>>()
 
   return (seen: Connection): Promise<RefreshResult> => {
@@ -138,9 +141,10 @@ export function createRefreshConnection(deps: Deps) {
           : end(connection, 'malformed_token_response')
       case 'client_rejected':
         // a secret of ours may be mis-deployed for a while; a client that was registered dynamically does not come back
-        return connection.clientSource === 'registration'
-          ? end(connection, 'client_rejected')
-          : retryLater(connection, 'client_rejected', clientRetryMs)
+        if (connection.clientSource !== 'registration') return retryLater(connection, 'client_rejected', clientRetryMs)
+        if (isClientUnknown(outcome) && connection.registrationId !== null)
+          await registrations.delete(connection.tenantId, connection.registrationId)
+        return end(connection, 'client_rejected')
       case 'config':
         return end(connection, 'refresh_config_error')
       case 'rejected': {

@@ -28,7 +28,8 @@ type Deps = {
  */
 export function createStartFlow({ flows, prepareAuthorization, presets, vault, clock, redirectUri, flowTtlMs }: Deps) {
   return async ({ ticket, connection, connector }: OpenTicket, browserToken: string): Promise<URL> => {
-    const authorization = ticket.authorization ?? (await prepareAuthorization(connector, connection.challenge))
+    const authorization =
+      ticket.authorization ?? (await prepareAuthorization(connector, connection.challenge, connection.requestedScopes))
     const state = randomToken()
     const verifier = new Secret(randomToken())
     const row = { id: newId(), tenantId: ticket.tenantId }

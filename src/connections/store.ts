@@ -85,6 +85,8 @@ export type TicketStore = {
   findByHash(ticketHash: string, now: Date): Promise<Ticket | null>
   /** The newest live ticket of each connection at its current epoch, by connection id. */
   findCurrent(connections: readonly Connection[], now: Date): Promise<Map<string, Ticket>>
+  /** Lets the links of a connection find the authorization server and the client anew when somebody presses Continue. */
+  unpin(connection: Pick<Connection, 'id' | 'tenantId'>): Promise<void>
 }
 
 /** One authorization attempt. */

@@ -107,6 +107,12 @@ export const problemFaces: Readonly<Record<ErrorCode, Face>> = {
     title: 'client_id required',
     detail: 'This server does not register clients by itself. Register an app there and give its client_id.',
   },
+  insufficient_scope: {
+    status: 502,
+    title: 'Permissions missing',
+    detail:
+      'The server wants more permissions than the authorization brought. Connect again; the new link asks for them.',
+  },
   authorization_denied: { status: 400, title: 'Authorization denied', detail: 'The authorization was denied.' },
   authorization_failed: { status: 502, title: 'Authorization failed', detail: 'The authorization did not succeed.' },
   refresh_in_progress: {

@@ -39,6 +39,7 @@ export type ErrorCode =
   | 'pkce_unsupported'
   | 'client_registration_failed'
   | 'client_id_required'
+  | 'insufficient_scope'
   | 'authorization_denied'
   | 'authorization_failed'
   // ourselves

@@ -64,14 +64,22 @@ function writePromptMessages(
   else writeJson(reply, 200, read.isBatch ? errors : first)
 }
 
+const problems: Readonly<Record<NeedsConnection['lacks'], string>> = {
+  grant: 'is not connected',
+  scope: 'needs more permissions',
+  scope_for_good: 'does not permit this',
+}
+
 /** What to do, as a sentence for the person who reads the error in a host. */
 export function promptText(needs: NeedsConnection): string {
   const action =
-    needs.connectUrl === null
-      ? 'Ask an administrator to connect it.'
-      : `Open this link to connect it, then try again: ${needs.connectUrl}`
+    needs.connectUrl !== null
+      ? `Open this link to connect it, then try again: ${needs.connectUrl}`
+      : needs.lacks === 'scope_for_good'
+        ? ''
+        : 'Ask an administrator to connect it.'
   const reason = needs.reason.endsWith('.') ? needs.reason : `${needs.reason}.`
-  return `${needs.connectorName} is not connected. ${reason} ${action}`
+  return `${needs.connectorName} ${problems[needs.lacks]}. ${reason} ${action}`.trim()
 }
 
 function promptFor(needs: NeedsConnection, connectorId: string, isUrlElicitable: boolean) {

@@ -112,7 +112,10 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
 
   /** @throws AppError when the call must not be, or need not be, sent once more (REL-12: never a loop) */
   function checkReplay(before: UpstreamTarget, after: UpstreamTarget, attempt: 1 | 2, body: Buffer): void {
-    const isSame = before.connectionId === after.connectionId && before.tokenVersion === after.tokenVersion
+    const isSame =
+      before.connectionId === after.connectionId &&
+      before.grantEpoch === after.grantEpoch &&
+      before.tokenVersion === after.tokenVersion
     if (isSame || attempt === 2) {
       throw new AppError('upstream_error', 'the upstream refused a credential that should be good', {
         publicDetail: 'The MCP server behind this connector refuses the credential that it gave us.',

@@ -10,12 +10,14 @@ import { isUniqueViolation } from './storage-errors.ts'
 /** The columns that are a closed list in the domain are plain text in the table; this store is their only writer. */
 const toConnection = (row: ConnectionRow) => row as unknown as Connection
 
-function toData({ lastError, challenge, scopes, ...changes }: ConnectionChanges) {
+function toData({ lastError, challenge, stepUps, scopes, requestedScopes, ...changes }: ConnectionChanges) {
   return {
     ...changes,
     ...(lastError === undefined ? {} : { lastError: lastError === null ? Prisma.DbNull : { ...lastError } }),
     ...(challenge === undefined ? {} : { challenge: challenge === null ? Prisma.DbNull : { ...challenge } }),
+    ...(stepUps === undefined ? {} : { stepUps: stepUps === null ? Prisma.DbNull : { ...stepUps } }),
     ...(scopes === undefined ? {} : { scopes: [...scopes] }),
+    ...(requestedScopes === undefined ? {} : { requestedScopes: [...requestedScopes] }),
     // a new epoch ends whatever refresh was under way
     ...(changes.grantEpoch === undefined ? {} : { leaseOwner: null, leaseUntil: null }),
   }
@@ -31,7 +33,8 @@ export async function voidConnections(transaction: Transaction, tenantId: string
       grant_epoch = grant_epoch + 1, lease_owner = NULL, lease_until = NULL, next_refresh_at = NULL,
       access_expires_at = NULL, sealed_access_token = NULL, sealed_refresh_token = NULL, sealed_extra_headers = NULL,
       auth_type = NULL, issuer = NULL, token_endpoint = NULL, revocation_endpoint = NULL, resource = NULL, client_id = NULL,
-      client_source = NULL, registration_id = NULL, token_endpoint_auth_method = NULL, scopes = '{}', challenge = NULL,
+      client_source = NULL, registration_id = NULL, token_endpoint_auth_method = NULL, scopes = '{}',
+      requested_scopes = '{}', step_ups = NULL, challenge = NULL,
       last_error = NULL, fail_count = 0, updated_at = now()
     WHERE tenant_id = ${tenantId}::uuid AND connector_id = ${connectorId}::uuid`
   await transaction.ticket.deleteMany({ where: { tenantId, connection: { connectorId } } })

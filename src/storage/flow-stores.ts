@@ -50,6 +50,13 @@ export function createPrismaTicketStore(database: Database): TicketStore {
           .map((row) => [row.connectionId, toTicket(row)]),
       )
     },
+
+    async unpin({ id, tenantId }) {
+      await database.ticket.updateMany({
+        where: { connectionId: id, tenantId },
+        data: { authorization: Prisma.DbNull },
+      })
+    },
   }
 }
 

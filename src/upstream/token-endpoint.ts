@@ -16,7 +16,7 @@ import type { AuthorizationServer } from './authorization-server.ts'
 import type { Client } from './client.ts'
 import { clientAuthentication } from './client-authentication.ts'
 import type { SigningKey } from './client-keys.ts'
-import { classifyTokenAnswer, type TokenAnswer, type TokenOutcome } from './token-outcome.ts'
+import { classifyTokenAnswer, isClientUnknown, type TokenAnswer, type TokenOutcome } from './token-outcome.ts'
 import type { TokenSet } from './token-response.ts'
 
 export type { TokenSet } from './token-response.ts'
@@ -43,7 +43,12 @@ export type ExchangeFailure =
 
 export type ExchangeResult =
   | { readonly kind: 'ok'; readonly tokens: TokenSet }
-  | { readonly kind: 'failed'; readonly failure: ExchangeFailure }
+  | {
+      readonly kind: 'failed'
+      readonly failure: ExchangeFailure
+      /** True when the server says that it does not know the client, or not with this secret. */
+      readonly isClientUnknown: boolean
+    }
 
 export type Refresh = {
   /** As pinned when the grant was made; nothing is discovered anew (MX-04). */
@@ -146,7 +151,7 @@ export function createTokenEndpoint(deps: TokenEndpointDeps): TokenEndpoint {
       } catch (error) {
         const failure = callbackFailure(error)
         if (failure === null) throw error
-        return { kind: 'failed', failure }
+        return failed(failure)
       }
     },
 
@@ -210,16 +215,19 @@ function toExchangeResult(outcome: TokenOutcome | null): ExchangeResult {
     case 'ok':
       return outcome
     case 'transient':
-      return {
-        kind: 'failed',
-        failure: outcome.reason === 'egress_blocked' ? 'upstream_unreachable' : outcome.reason,
-      }
+      return failed(outcome.reason === 'egress_blocked' ? 'upstream_unreachable' : outcome.reason)
     case 'malformed':
     case undefined:
-      return { kind: 'failed', failure: 'upstream_protocol_error' }
+      return failed('upstream_protocol_error')
+    case 'client_rejected':
+      return failed('authorization_failed', isClientUnknown(outcome))
     default:
-      return { kind: 'failed', failure: 'authorization_failed' }
+      return failed('authorization_failed')
   }
+}
+
+function failed(failure: ExchangeFailure, isClientUnknown = false): ExchangeResult {
+  return { kind: 'failed', failure, isClientUnknown }
 }
 
 /** RFC 6749 section 4.1.2.1. Whatever else is wrong with a callback: it is not from the server that was asked. */

@@ -119,6 +119,11 @@ const table: readonly Row[] = [
   { when: ({ tokens }) => tokens === null, means: () => ({ kind: 'malformed' }) },
 ]
 
+/** Whether a client would do better to register anew; one that may not do what it asked for would not. */
+export function isClientUnknown(outcome: TokenOutcome): boolean {
+  return outcome.kind === 'client_rejected' && outcome.error !== 'unauthorized_client'
+}
+
 /** Judges the answer of a token endpoint by the table. Errors count whatever the status: some send them with 200. */
 export function classifyTokenAnswer(answer: TokenAnswer): TokenOutcome {
   const facts = toFacts(answer)

@@ -36,6 +36,10 @@ const words: Partial<Record<ErrorCode, FailureWords>> = {
     happened: 'The server does not accept the access that it just granted.',
     next: lookAtEvents,
   },
+  insufficient_scope: {
+    happened: 'The server wants more permissions than this authorization brought.',
+    next: lookAtEvents,
+  },
   storage_unavailable: { happened: 'Patchbay could not store the result.', next: waitAndStart },
 }
 

@@ -25,6 +25,7 @@ import {
 const link = 'https://patchbay.example/connect/ticket'
 const needs: Resolution = {
   kind: 'needs_connection',
+  lacks: 'grant',
   connectorName: 'Acme',
   connectUrl: link,
   reason: 'It was never connected.',

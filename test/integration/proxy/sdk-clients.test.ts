@@ -104,6 +104,7 @@ describe('MCP endpoint, with the SDKs’ clients', () => {
     it('tells a client’s person what to do when there is no grant', async () => {
       resolution = {
         kind: 'needs_connection',
+        lacks: 'grant',
         connectorName: 'Acme',
         connectUrl: 'https://patchbay.example/connect/t',
         reason: 'It was never connected.',

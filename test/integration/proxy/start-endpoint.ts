@@ -52,6 +52,7 @@ export function targetOf(url: string, change: Partial<UpstreamTarget> = {}): Ups
     tenantId: 'tenant',
     connectorId,
     connectionId: 'connection',
+    grantEpoch: 1,
     tokenVersion: 1,
     url,
     headers: { authorization: new Secret('Bearer upstream-token') },

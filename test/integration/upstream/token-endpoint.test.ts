@@ -131,7 +131,7 @@ describe('createTokenEndpoint', () => {
         [{ error: 'server_error', iss: as.origin }, 'upstream_error'],
       ]
       for (const [parameters, failure] of failures) {
-        expect(await exchange({ state: 'st', ...parameters })).to.deep.equal({ kind: 'failed', failure })
+        expect(await exchange({ state: 'st', ...parameters })).to.include({ kind: 'failed', failure })
       }
       expect(as.received.length).to.equal(0)
     })
@@ -160,18 +160,20 @@ describe('createTokenEndpoint', () => {
     })
 
     it('says by a code of ours why the exchange failed', async () => {
-      const answers: readonly (readonly [ReturnType<typeof respond>, string])[] = [
+      const answers: readonly (readonly [ReturnType<typeof respond>, string, isClientUnknown?: boolean])[] = [
         [respondJson({ error: 'invalid_grant' }, 400), 'authorization_failed'],
-        [respondJson({ error: 'invalid_client' }, 401), 'authorization_failed'],
+        [respondJson({ error: 'invalid_client' }, 401), 'authorization_failed', true],
+        [respondJson({ error: 'unauthorized_client' }, 400), 'authorization_failed'],
         [respondJson({ error: 'bad_verification_code' }, 200), 'authorization_failed'],
         [respond(500), 'upstream_error'],
         [respond(200, '<html>'), 'upstream_protocol_error'],
         [respond(307, '', { location: '/elsewhere' }), 'upstream_protocol_error'],
         [closeSocket(), 'upstream_unreachable'],
       ]
-      for (const [answer, failure] of answers) {
+      for (const [answer, failure, isClientUnknown = false] of answers) {
         as.script(() => answer)
-        expect(await exchange({ code: 'c', state: 'st', iss: as.origin })).to.deep.equal({ kind: 'failed', failure })
+        const result = await exchange({ code: 'c', state: 'st', iss: as.origin })
+        expect(result).to.deep.equal({ kind: 'failed', failure, isClientUnknown })
       }
     })
 
