@@ -173,6 +173,7 @@ describe('createDiagnose', () => {
       expect(usedClient(report)).to.equal('preset')
     })
 
+    // @guards src/doctor/diagnose.ts:judge
     it('MX-09: says that its credentials would not go to another issuer', async () => {
       const report = await withPreset('https://issuer.example')
       expect(report.verdict).to.equal('authorization_server_changed')
@@ -280,6 +281,7 @@ describe('createDiagnose', () => {
       })
     }
 
+    // @guards src/doctor/upstream-words.ts:reportChallenge
     it('SS-10: never tells a word of the body, nor of a header that is not in the protocol', async () => {
       const canary = 'canary-c0ffee'
       const report = await diagnoseQuirky(({ origin }) => ({
@@ -299,6 +301,7 @@ describe('createDiagnose', () => {
     /** The challenge leads to an address that only the guard stands before. */
     const internal: Quirks = () => ({ challenge: 'Bearer resource_metadata="https://10.0.0.1/secret"' })
 
+    // @guards src/egress/address-policy.ts:checkUrl
     for (const url of ['https://10.0.0.1/mcp', 'http://169.254.169.254/', 'https://[::ffff:127.0.0.1]/mcp']) {
       it(`SS-04: throws url_not_allowed for the literal ${url}`, async () => {
         const strict = open({ EGRESS_ALLOW: '192.0.2.1' })
@@ -307,6 +310,7 @@ describe('createDiagnose', () => {
       })
     }
 
+    // @guards src/doctor/discretion.ts:withoutGuard
     it('SS-10: tells administrators, and shows others an unreachable address', async () => {
       const upstream = await startQuirkyOauth(internal)
       const admin = await diagnose({ url: upstream.url, isGuardShown: true })

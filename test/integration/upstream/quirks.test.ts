@@ -152,6 +152,7 @@ const table: Readonly<Record<string, readonly Quirk[]>> = {
         metadata: { issuer: `${origin}/` },
       }),
     },
+    // @guards src/upstream/authorization-server-metadata.ts:judgeMetadata
     {
       title: 'MX-01: spells the issuer with a slash, the resource without',
       quirks: ({ origin }) => ({ metadata: { issuer: `${origin}/` } }),
@@ -167,6 +168,7 @@ const table: Readonly<Record<string, readonly Quirk[]>> = {
       quirks: () => ({ metadata: { code_challenge_methods_supported: ['plain'] } }),
       fails: { connect: 'pkce_unsupported' },
     },
+    // @guards src/upstream/discover.ts:describe
     {
       title: 'PK-01: lists no challenge methods',
       quirks: () => ({ metadata: { code_challenge_methods_supported: undefined } }),

@@ -1,0 +1,59 @@
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Guard } from './guards.ts'
+import { breakSymbol } from './mutate.ts'
+import { idsOfTitle } from './rows.ts'
+import { type MochaReport, runMocha } from './tests.ts'
+
+/** What came of breaking what a test guards. Only `red` proves anything. */
+export type Proof =
+  | { readonly kind: 'red'; readonly how: string }
+  | { readonly kind: 'green'; readonly tried: readonly string[] }
+  /** Nothing can be said: not green while nothing was broken, or no such symbol. */
+  | { readonly kind: 'unusable'; readonly reason: string }
+
+const copied = ['src', 'workers', 'test', 'scripts', 'prisma', 'presets', 'docs']
+const copiedFiles = ['package.json', 'tsconfig.json', '.mocharc.json', 'prisma.config.ts']
+const runMs = 120_000
+
+/** A copy of the work tree in which things may be broken; the packages are shared. */
+export async function openBench(
+  root: string,
+): Promise<{ prove(guard: Guard): Promise<Proof>; close(): Promise<void> }> {
+  const bench = await mkdtemp(join(tmpdir(), 'patchbay-prove-'))
+  for (const name of [...copied, ...copiedFiles]) await cp(join(root, name), join(bench, name), { recursive: true })
+  await symlink(join(root, 'node_modules'), join(bench, 'node_modules'))
+
+  const runRows = (guard: Guard): Promise<MochaReport | null> =>
+    runMocha(bench, [guard.testFile, '--grep', `\\b(${guard.ids.join('|')})\\b`], runMs)
+  const carries = (guard: Guard, title: string): boolean =>
+    idsOfTitle(title).some((id) => guard.ids.includes(id)) || guard.ids.some((id) => title.includes(`"${id}`))
+
+  return {
+    async prove(guard) {
+      const file = join(bench, guard.file)
+      const source = await readFile(file, 'utf8').catch(() => null)
+      if (source === null) return { kind: 'unusable', reason: `${guard.file} does not exist` }
+      const whole = await runRows(guard)
+      if (whole === null || whole.tests.length === 0) return { kind: 'unusable', reason: 'the test did not run' }
+      if (whole.failures.length > 0) return { kind: 'unusable', reason: 'red while nothing is broken' }
+      const tried: string[] = []
+      try {
+        for (const mutant of breakSymbol(guard.file, source, guard.symbol)) {
+          await writeFile(file, mutant.source)
+          const broken = await runRows(guard)
+          // A file that does not even load proves nothing.
+          if (broken?.failures.some(({ title }) => carries(guard, title))) return { kind: 'red', how: mutant.how }
+          tried.push(mutant.how)
+        }
+      } catch (error) {
+        return { kind: 'unusable', reason: error instanceof Error ? error.message : String(error) }
+      } finally {
+        await writeFile(file, source)
+      }
+      return { kind: 'green', tried }
+    },
+    close: () => rm(bench, { recursive: true }),
+  }
+}
