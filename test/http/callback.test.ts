@@ -252,7 +252,7 @@ describe('connect links and their callback', () => {
       const links = ['x'.repeat(43), 'x', '%00', '%F0%9F%92%A9'].map((ticket) => `/connect/${ticket}`)
       const pages = new Set<string>()
       for (const link of [superseded, expired, ...links]) {
-        for (const method of ['GET', 'POST']) {
+        for (const method of ['GET', 'POST'] as const) {
           const answer = await expectNothingStored(patchbay.databaseUrl, () => open(link, {}, method))
           expect(answer.status, link).to.equal(404)
           pages.add(essence(answer))

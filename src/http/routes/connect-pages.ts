@@ -127,7 +127,9 @@ function isNavigation(ctx: Context): boolean {
   return mode === '' || mode === 'navigate'
 }
 
-function redirect(ctx: Context, location: string): void {
+/** The address is left as it is, letter for letter; one that a header cannot hold is written as the URL standard does. */
+function redirect(ctx: Context, address: string): void {
+  const location = /^[\x21-\x7e]+$/.test(address) ? address : new URL(address).href
   ctx.set({ 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer', Location: location })
   ctx.status = 302
   ctx.body = ''

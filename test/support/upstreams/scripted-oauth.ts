@@ -41,6 +41,8 @@ export type ScriptedOAuth = Pick<ScriptedUpstream, 'origin' | 'url' | 'received'
   answerTokensWith(answer: Answer | null): void
   /** A code that it will take. */
   newCode(): string
+  /** An access token that it will take. */
+  newAccessToken(): string
   /** From now on no access token that was given out so far is good for anything. */
   expireAccessTokens(): void
 }
@@ -76,10 +78,15 @@ export async function startScriptedOAuth(options: ScriptedOAuthOptions = {}): Pr
     authorization_response_iss_parameter_supported: true,
   }
 
+  const newAccessToken = (): string => {
+    const token = `access-${randomUUID()}`
+    goodAccess.add(token)
+    return token
+  }
+
   const grant = (): Answer => {
-    const access = `access-${randomUUID()}`
+    const access = newAccessToken()
     const refresh = `refresh-${randomUUID()}`
-    goodAccess.add(access)
     if (hasRefreshTokens) {
       goodRefresh.add(refresh)
       refreshTokens.push(refresh)
@@ -184,6 +191,7 @@ export async function startScriptedOAuth(options: ScriptedOAuthOptions = {}): Pr
       standIn = answer
     },
     newCode,
+    newAccessToken,
     expireAccessTokens: () => goodAccess.clear(),
     close: upstream.close,
   }
