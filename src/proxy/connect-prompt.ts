@@ -71,7 +71,7 @@ const problems: Readonly<Record<NeedsConnection['lacks'], string>> = {
 }
 
 /** What to do, as a sentence for the person who reads the error in a host. */
-export function promptText(needs: NeedsConnection): string {
+function promptText(needs: NeedsConnection): string {
   const action =
     needs.connectUrl !== null
       ? `Open this link to connect it, then try again: ${needs.connectUrl}`

@@ -1,0 +1,102 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { parse } from 'yaml'
+import { z } from 'zod'
+import { type Patchbay, startPatchbay } from '../support/patchbay.ts'
+import { runSuite, type ScenarioResult, suiteFolder } from './run-suite.ts'
+
+/** What the suite's authors froze for a revision: the client scenarios that conform to it. */
+function requiredScenarios(revision: string): string[] {
+  const text = readFileSync(join(suiteFolder, 'requirements', `${revision}.yaml`), 'utf8')
+  return z.object({ client: z.array(z.string()) }).parse(parse(text)).client
+}
+
+const authScenarios = (revision: string) => requiredScenarios(revision).filter((name) => name.startsWith('auth/'))
+
+/** Where a client must stop. The suite sees only that it did; that it did so for the right reason, Patchbay's answer tells. */
+const refusals: Readonly<Record<string, string | null>> = {
+  'auth/resource-mismatch': 'authorization_server_invalid',
+  'auth/metadata-issuer-mismatch': 'authorization_server_invalid',
+  'auth/scope-retry-limit': 'insufficient_scope',
+  // the person reads it on the page where the browser ends
+  'auth/iss-supported-missing': null,
+  'auth/iss-wrong-issuer': null,
+  'auth/iss-unexpected': null,
+  'auth/iss-normalized': null,
+}
+
+const runs = [
+  {
+    title: '2025-11-25',
+    options: ['--requirements', '2025-11-25'],
+    judged: authScenarios('2025-11-25'),
+    count: 14,
+  },
+  {
+    title: '2026-07-28',
+    options: ['--requirements', '2026-07-28'],
+    judged: authScenarios('2026-07-28'),
+    count: 25,
+  },
+  {
+    title: 'servers of 2025-03-26',
+    options: ['--suite', 'backcompat'],
+    judged: ['auth/2025-03-26-oauth-endpoint-fallback', 'auth/2025-03-26-oauth-metadata-backcompat'],
+    count: 2,
+  },
+]
+
+describe("Patchbay as the OAuth client of MCP's conformance suite", () => {
+  for (const { title, options, judged, count } of runs) {
+    describe(title, () => {
+      let patchbay: Patchbay
+      let results: readonly ScenarioResult[] = []
+
+      before(async function () {
+        this.timeout(150_000)
+        // The suite's one demand on a setting: the client metadata document that it expects is this.
+        const env = {
+          CLIENT_METADATA_URL: 'https://conformance-test.local/client-metadata.json',
+          DATABASE_POOL_SIZE: '10',
+        }
+        // One per run: the suite's servers come and go on any port, and a registration is kept by issuer.
+        patchbay = await startPatchbay({ env })
+        results = await runSuite({ options, publicUrl: patchbay.url, key: patchbay.admin })
+      })
+
+      after(async () => {
+        printScores(title, judged, results)
+        await patchbay?.close()
+      })
+
+      it(`is judged by ${count} scenarios`, () => {
+        expect(judged).to.have.lengthOf(count)
+        expect(results.map(({ scenario }) => scenario)).to.include.members(judged)
+      })
+
+      for (const scenario of judged) {
+        it(scenario, () => {
+          const result = results.find((each) => each.scenario === scenario)
+          expect(result?.complaints, result?.message).to.deep.equal([])
+          expect(result?.passed, 'checks').to.be.greaterThan(0)
+          const expected =
+            scenario in refusals ? { outcome: 'refused', code: refusals[scenario] } : { outcome: 'used', code: null }
+          expect(result?.driver, result?.message).to.deep.equal(expected)
+        })
+      }
+    })
+  }
+})
+
+/** The score table. What is not judged here is shown as well: the rest of the suite, through the MCP endpoint. */
+function printScores(title: string, judged: readonly string[], results: readonly ScenarioResult[]): void {
+  const isClean = ({ complaints, passed }: ScenarioResult) => complaints.length === 0 && passed > 0
+  const rows = results.map((result) => {
+    const mark = isClean(result) ? 'ok ' : '-- '
+    const note = judged.includes(result.scenario) ? '' : '  (not judged here)'
+    return `    ${mark} ${result.scenario.padEnd(46)} ${String(result.passed).padStart(3)} checks${note}`
+  })
+  const own = results.filter(({ scenario }) => judged.includes(scenario))
+  console.log(`\n    conformance, ${title}: ${own.filter(isClean).length} of ${judged.length}\n${rows.join('\n')}\n`)
+}
