@@ -11,7 +11,7 @@ type Edit = { readonly start: number; readonly end: number; readonly text: strin
 
 /**
  * Breaks a symbol: a function, method or constant, by name. The mutants come in the order in which they resemble a guard
- * that lets everything through: refusals taken out, checks taken out, one fixed answer, no body at all.
+ * that lets everything through: refusals taken out, checks taken out, the argument as it came, one fixed answer.
  *
  * @throws Error when the file has no such symbol, or several
  */
@@ -60,11 +60,15 @@ function breakFunction(node: Node): Change[] {
     how: `always answers ${text}`,
     edits: [replace(body, isBlock ? `{ return ${text} }` : `(${text})`)],
   })
-  const answers = isYesOrNo(node, body) ? ['true', 'false'] : ['null', 'undefined']
+  const given = Array.isArray(node.params) ? nameOf(node.params[0]) : undefined
+  const through = given === undefined ? [] : [{ ...answer(given), how: 'hands through what it is given' }]
+  const answers = isYesOrNo(node, body)
+    ? [answer('true'), answer('false')]
+    : [...through, answer('null'), answer('undefined')]
   return [
     ...(throws.length === 0 ? [] : [{ how: 'throws nothing', edits: throws.map((it) => replace(it, '{}')) }]),
     ...(tests.length === 0 ? [] : [{ how: 'checks nothing', edits: tests.map((it) => replace(it, 'false')) }]),
-    ...answers.map(answer),
+    ...answers,
   ]
 }
 

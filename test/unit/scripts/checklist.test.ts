@@ -82,6 +82,7 @@ describe('breakSymbol', () => {
     expect(mutants(source, 'f')).to.deep.equal({
       'throws nothing': `function f(a: number): string {\n  if (a > 1) {}\n  return 'x'\n}\nf(1)`,
       'checks nothing': `function f(a: number): string {\n  if (false) throw new Error('no')\n  return 'x'\n}\nf(1)`,
+      'hands through what it is given': `function f(a: number): string { return a }\nf(1)`,
       'always answers null': `function f(a: number): string { return null }\nf(1)`,
       'always answers undefined': `function f(a: number): string { return undefined }\nf(1)`,
     })
