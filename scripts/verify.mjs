@@ -20,6 +20,7 @@ const steps = [
   { name: 'types (tsc)', args: [typescript, '-p', 'tsconfig.json', '--noEmit'] },
   { name: 'unused code (knip)', args: [bin('knip', 'bin/knip.js')] },
   { name: 'generated documents', args: ['--import', 'tsx', script('docs.ts'), '--check'], needs: script('docs.ts') },
+  { name: 'security checklist', args: ['--import', 'tsx', script('checklist.ts')] },
   { name: 'migrations match the schema', args: ['--import', 'tsx', script('migrations-check.ts')] },
   { name: 'tests', args: [script('test.mjs')] },
 ]
