@@ -12,11 +12,11 @@ import {
   respond,
   respondHtml,
   respondJson,
-  respondResult,
   type ScriptedUpstream,
   sendRaw,
   startScriptedUpstream,
 } from '../support/upstreams/scripted-upstream.ts'
+import { serveMcp } from '../support/upstreams/serve-mcp.ts'
 
 const connectors = '/api/v1/connectors'
 const realProbeMs = 15_000
@@ -162,16 +162,3 @@ describe('POST /connectors/{id}/connect, when the upstream is at fault', () => {
     expect(ms).to.be.within(realProbeMs - 100, realProbeMs + 3000)
   }).timeout(30_000)
 })
-
-/** Just enough of a server of the legacy era. */
-const serveMcp = ({ body }: { readonly body: string }): Answer => {
-  const message = JSON.parse(body === '' ? '{}' : body)
-  if (message.id === undefined) return respond(202)
-  if (message.method !== 'initialize')
-    return respondJson({ jsonrpc: '2.0', id: message.id, error: { code: -32601, message: 'Method not found' } })
-  return respondResult({
-    protocolVersion: message.params.protocolVersion,
-    capabilities: {},
-    serverInfo: { name: 'scripted', version: '1.0.0' },
-  })
-}

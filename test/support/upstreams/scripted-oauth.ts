@@ -37,6 +37,8 @@ export type ScriptedOAuth = Pick<ScriptedUpstream, 'origin' | 'url' | 'received'
   readonly refreshTokens: readonly string[]
   /** From now on token requests are held in front of the gate. */
   holdTokens(): Gate
+  /** From now on registrations are held in front of the gate. */
+  holdRegistrations(): Gate
   /** Takes this instead of what the token endpoint would say; null: back to normal. */
   answerTokensWith(answer: Answer | null): void
   /** A code that it will take. */
@@ -60,7 +62,7 @@ export async function startScriptedOAuth(options: ScriptedOAuthOptions = {}): Pr
   const goodAccess = new Set<string>()
   const goodRefresh = new Set<string>()
   const codes = new Set<string>()
-  let gate: Gate | undefined
+  const gates: { tokens?: Gate; registrations?: Gate } = {}
   let standIn: Answer | null = null
 
   const upstream = await startScriptedUpstream()
@@ -123,6 +125,7 @@ export async function startScriptedOAuth(options: ScriptedOAuthOptions = {}): Pr
         case '/.well-known/oauth-authorization-server':
           return respondJson(metadata)
         case '/register':
+          await gates.registrations?.pass()
           return respondJson({ ...JSON.parse(request.body), client_id: `client-${randomUUID()}` }, 201)
         case '/authorize': {
           const callback = new URL(searchParams.get('redirect_uri') ?? '')
@@ -137,7 +140,7 @@ export async function startScriptedOAuth(options: ScriptedOAuthOptions = {}): Pr
         case '/token': {
           const form = Object.fromEntries(new URLSearchParams(request.body))
           tokenRequests.push({ form, authorization: request.headers.authorization })
-          await gate?.pass()
+          await gates.tokens?.pass()
           return standIn ?? redeem(form)
         }
         case '/revoke':
@@ -184,8 +187,12 @@ export async function startScriptedOAuth(options: ScriptedOAuthOptions = {}): Pr
     revoked,
     refreshTokens,
     holdTokens() {
-      gate = createGate()
-      return gate
+      gates.tokens = createGate()
+      return gates.tokens
+    },
+    holdRegistrations() {
+      gates.registrations = createGate()
+      return gates.registrations
     },
     answerTokensWith(answer) {
       standIn = answer
