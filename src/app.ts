@@ -224,6 +224,7 @@ export function createApp(options: AppOptions) {
           startFlow: createStartFlow({
             flows,
             prepareAuthorization,
+            chooseClient,
             presets,
             vault,
             clock,

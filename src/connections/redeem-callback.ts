@@ -77,7 +77,10 @@ export function createRedeemCallback(deps: Deps) {
       codeVerifier: openVerifier(vault, flow),
     })
     if (exchange.kind === 'failed') {
-      if (exchange.isClientUnknown) await forgetRegistration(connection, registrationId)
+      // registered anew by the next attempt
+      if (exchange.isClientUnknown && registrationId !== null) {
+        await registrations.delete(flow.tenantId, registrationId)
+      }
       return failed(exchange.failure)
     }
     const { tokens } = exchange
@@ -123,13 +126,6 @@ export function createRedeemCallback(deps: Deps) {
       event,
     )
     return 'insufficient_scope'
-  }
-
-  /** A client that the server does not know any more is registered anew by the next attempt. */
-  async function forgetRegistration(connection: Connection, registrationId: string | null): Promise<void> {
-    if (registrationId === null) return
-    await registrations.delete(connection.tenantId, registrationId)
-    await tickets.unpin(connection)
   }
 
   function grantChanges(connection: Connection, flow: Flow, tokens: TokenSet, requestedAt: Date): ConnectionChanges {

@@ -4,6 +4,7 @@ import { hashToken, randomToken, Secret } from '../kernel/secret.ts'
 import type { PresetCatalog } from '../presets/match-preset.ts'
 import { buildAuthorizationUrl } from '../upstream/authorization-request.ts'
 import type { Vault } from '../vault/vault.ts'
+import type { ChooseClient } from './choose-client.ts'
 import { sealFor } from './connection-secrets.ts'
 import type { PrepareAuthorization } from './prepare-authorization.ts'
 import type { OpenTicket } from './read-ticket.ts'
@@ -12,6 +13,7 @@ import type { FlowStore } from './store.ts'
 type Deps = {
   readonly flows: FlowStore
   readonly prepareAuthorization: PrepareAuthorization
+  readonly chooseClient: ChooseClient
   readonly presets: PresetCatalog
   readonly vault: Vault
   readonly clock: Clock
@@ -26,10 +28,15 @@ type Deps = {
  * @param browserToken what the browser's cookie holds; the attempt can only end in the browser that began it
  * @returns the URL of the upstream's authorization page
  */
-export function createStartFlow({ flows, prepareAuthorization, presets, vault, clock, redirectUri, flowTtlMs }: Deps) {
+export function createStartFlow(deps: Deps) {
+  const { flows, prepareAuthorization, chooseClient, presets, vault, clock, redirectUri, flowTtlMs } = deps
+
   return async ({ ticket, connection, connector }: OpenTicket, browserToken: string): Promise<URL> => {
+    // the server is the one that the page named; the client may have been forgotten or replaced since
     const authorization =
-      ticket.authorization ?? (await prepareAuthorization(connector, connection.challenge, connection.requestedScopes))
+      ticket.authorization === null
+        ? await prepareAuthorization(connector, connection.challenge, connection.requestedScopes)
+        : await chooseClient(connector, ticket.authorization.server)
     const state = randomToken()
     const verifier = new Secret(randomToken())
     const row = { id: newId(), tenantId: ticket.tenantId }
