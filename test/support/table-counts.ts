@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { withConnection } from '../../src/storage/ensure-database.ts'
 
 /** How many rows each table of ours holds, by `schema.table`, in whatever schema it lies. */
-export async function countRows(databaseUrl: string): Promise<Record<string, number>> {
+async function countRows(databaseUrl: string): Promise<Record<string, number>> {
   return withConnection(databaseUrl, async (client) => {
     const { rows: tables } = await client.query<{ schema: string; name: string }>(
       `SELECT table_schema AS schema, table_name AS name FROM information_schema.tables

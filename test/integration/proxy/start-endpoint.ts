@@ -134,7 +134,7 @@ export type CallOptions = {
   readonly path?: string
 }
 
-export const ping = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping' })
+const ping = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping' })
 
 /** A caller: one HTTP request, its whole answer. */
 export type Caller = {

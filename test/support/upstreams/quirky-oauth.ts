@@ -46,7 +46,7 @@ export const paths = {
 
 /** An authorization code with characters that must be escaped on every hop. */
 export const code = '4/0A+b=c&d%e'
-export const accessToken = 'upstream-access-token'
+const accessToken = 'upstream-access-token'
 
 /**
  * An MCP server of 2025-11-25 and its authorization server at one origin, both by the book but for the quirks. Whoever
