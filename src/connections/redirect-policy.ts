@@ -46,7 +46,8 @@ export function createRedirectPolicy({ publicUrl, allow, isLoopbackAllowed }: Op
 }
 
 function isUnder(prefix: URL, url: URL): boolean {
-  if (url.origin !== prefix.origin) return false
+  // an encoded slash is a slash to some servers, and would lead out of the prefix there
+  if (url.origin !== prefix.origin || /%2f|%5c/i.test(url.pathname)) return false
   const path = prefix.pathname.endsWith('/') ? prefix.pathname : `${prefix.pathname}/`
   return url.pathname === prefix.pathname || url.pathname.startsWith(path)
 }

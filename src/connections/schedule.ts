@@ -27,7 +27,13 @@ export function refreshTime(requestedAt: Date, expiresAt: Date | null, random: n
 const firstRetryMs = 2000
 const maxRetryMs = 900_000
 
-/** How long to wait after `failures` failed attempts in a row (1 or more): 2 s, doubling, ±50 %, at most 15 minutes. */
+/**
+ * How long to wait after `failures` failed attempts in a row (1 or more): 2 s, doubling, ±50 %, at most 15 minutes. The longest
+ * waits are spread as well, so that what failed together does not come back together.
+ *
+ * @param random a number in [0, 1)
+ */
 export function retryDelayMs(failures: number, random: number): number {
-  return Math.min(firstRetryMs * 2 ** (Math.min(failures, 20) - 1) * (0.5 + random), maxRetryMs)
+  const meanMs = Math.min(firstRetryMs * 2 ** (Math.min(failures, 20) - 1), maxRetryMs / 1.5)
+  return meanMs * (0.5 + random)
 }

@@ -56,15 +56,15 @@ function parse(text: string): unknown {
 
 /** Walks the value without recursion: the depth is the sender's choice until it has been checked. */
 function checkValue(root: unknown): void {
-  const pending: { readonly value: unknown; readonly depth: number }[] = [{ value: root, depth: 0 }]
+  const pending: { readonly value: unknown; readonly depth: number }[] = [{ value: root, depth: 1 }]
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const { value, depth } = next
+    if (typeof value === 'string') checkString(value)
+    if (typeof value !== 'object' || value === null) continue
     if (depth > maxDepth)
       throw new AppError('invalid_json', 'too deep', {
         publicDetail: `The JSON is nested deeper than ${maxDepth} levels.`,
       })
-    if (typeof value === 'string') checkString(value)
-    if (typeof value !== 'object' || value === null) continue
     for (const [key, member] of Object.entries(value)) {
       checkString(key)
       if (key === '__proto__')
