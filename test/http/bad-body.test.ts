@@ -20,6 +20,7 @@ describe('bad input: bodies and queries', () => {
   describe('when the body is no JSON that we take', () => {
     const good = JSON.stringify({ url: upstreamUrl })
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data', 'text/json', '']) {
+      // @guards src/http/json-body.ts:readJsonBody
       it(`AP-02: refuses the content type "${type}"`, () =>
         refused(post(good, { 'content-type': type }), { status: 415, code: 'unsupported_media_type' }))
     }
@@ -27,6 +28,7 @@ describe('bad input: bodies and queries', () => {
     it('AP-02: refuses a compressed body', () =>
       refused(post(good, { 'content-encoding': 'gzip' }), { status: 415, code: 'unsupported_media_type' }))
 
+    // @guards src/http/json-body.ts:readBytes
     it('AP-02: refuses a body over 256 KB', () =>
       refused(post({ url: upstreamUrl, label: 'x'.repeat(256 * 1024) }), { status: 413, code: 'payload_too_large' }))
 
@@ -64,6 +66,7 @@ describe('bad input: bodies and queries', () => {
       ['a deep nest of objects', `${'{"metadata":'.repeat(500)}1${'}'.repeat(500)}`],
     ]
     for (const [title, body] of bodies) {
+      // @guards src/http/json-body.ts:checkValue
       it(`AP-02: refuses ${title}`, () => refused(post(body), { code: 'invalid_json' }))
     }
 
@@ -75,6 +78,7 @@ describe('bad input: bodies and queries', () => {
       it(`AP-01: refuses ${body} as a whole body`, () => refused(post(body), { code: 'invalid_request', paths: [''] }))
     }
 
+    // @guards src/http/json-body.ts:checkValue
     it('AP-03: refuses __proto__ at any depth, and nothing is polluted', async () => {
       for (const body of [
         `{"url":"${upstreamUrl}","__proto__":{"enabled":false}}`,
@@ -94,6 +98,7 @@ describe('bad input: bodies and queries', () => {
 
   describe('when the query is bad', () => {
     const queries: readonly (readonly [title: string, query: string, path: string])[] = [
+      // @guards src/http/api-router.ts:parseQuery
       ['AP-04: a parameter twice', '?limit=1&limit=2', 'limit'],
       ['AP-01: an unknown parameter', '?sort=url', 'sort'],
       ['AP-01: __proto__', '?__proto__=x', '__proto__'],

@@ -53,6 +53,7 @@ describe('bad input: urls and fields', () => {
       ['with a port that is none', 'https://mcp.example.com:99999/'],
     ]
     for (const [title, url] of urls) {
+      // @guards src/kernel/resource-url.ts:parseResourceUrl
       it(`AP-07: refuses one ${title}`, async () => {
         await refused(post({ url }), { code: 'url_invalid', paths: ['url'] })
       })

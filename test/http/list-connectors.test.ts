@@ -114,6 +114,7 @@ describe('GET /api/v1/connectors', () => {
     })
 
     for (const text of ['%', '_', '\\', 'a%b', "'", '"', '{']) {
+      // @guards src/storage/connector-store.ts:likePattern
       it(`AP-05: takes ${text} as itself in a text to search for`, async () => {
         const own = await newKey()
         await createConnector(patchbay, 'https://plain.example', { key: own, metadata: { name: 'axb' } })

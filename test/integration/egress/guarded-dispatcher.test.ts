@@ -100,6 +100,7 @@ describe('createGuardedDispatcher', () => {
     expect(canary.connections()).to.equal(0)
   })
 
+  // @guards src/egress/guarded-connector.ts:createGuardedLookup
   it('SS-05: refuses a host when one of its answers is private, wherever it stands', async () => {
     const addressOnly = { ...strict(), checkUrl: () => undefined }
     for (const host of ['mixed.test', 'mixed-first.test']) {
@@ -133,6 +134,7 @@ describe('createGuardedDispatcher', () => {
     await Promise.all([innocent.close(), trap.close()])
   })
 
+  // @guards src/egress/guarded-connector.ts:isPeerAllowed
   it('SS-04: sends nothing when the socket turns out to lead elsewhere than the look-up said', async () => {
     let judged = 0
     const fickle: AddressPolicy = { checkUrl: () => undefined, isAddressAllowed: () => judged++ === 0 }

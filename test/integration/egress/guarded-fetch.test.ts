@@ -109,6 +109,7 @@ describe('createGuardedFetch', () => {
       expect(second.requests[0]?.headers, 'what global fetch does').to.include({ 'mcp-session-id': 's' })
     })
 
+    // @guards src/egress/guarded-fetch.ts:followTo
     it('SS-07: follows as many as permitted for GET, and tells another origin no secrets', async () => {
       const last = await serve((_, response) => response.end('metadata'))
       const hops = await serve((request, response) => {
@@ -140,6 +141,7 @@ describe('createGuardedFetch', () => {
       expect(canary.connections(), 'negative control').to.equal(1)
     })
 
+    // @guards src/egress/guarded-fetch.ts:redirectTarget
     it('SS-07: never goes from https to http', async () => {
       const plain = await serve((_, response) => response.end())
       const secure = await startTlsServer((request, response) => {
@@ -204,6 +206,7 @@ describe('createGuardedFetch', () => {
   })
 
   describe('when the body is too much', () => {
+    // @guards src/egress/exchange.ts:startExchange
     it('SS-08: counts the bytes of a body without a length', async () => {
       const server = await serve((request, response) => {
         response.write('a'.repeat(600))
@@ -216,6 +219,7 @@ describe('createGuardedFetch', () => {
       })
     })
 
+    // @guards src/egress/exchange.ts:startExchange
     it('SS-08: never inflates: a coded body is refused', async () => {
       const bomb = gzipSync(Buffer.alloc(1024 * 1024))
       const server = await serve((_, response) => response.setHeader('content-encoding', 'gzip').end(bomb))
@@ -264,6 +268,7 @@ describe('createGuardedFetch', () => {
     })
   })
 
+  // @guards src/egress/egress-failure.ts:toEgressError
   it('SS-10: tells callers nothing that the upstream or the resolver said', async () => {
     const server = await serve((_, response) =>
       response.writeHead(302, { location: '/secret-path' }).end('secret-body'),

@@ -212,6 +212,7 @@ describe('createDiscover', () => {
       }
     })
 
+    // @guards src/upstream/discover.ts:describe
     it('PK-01: without S256 is refused', async () => {
       serve(mcp, { [pathPrm]: respondJson(prm()) })
       for (const code_challenge_methods_supported of [undefined, null, [], ['plain'], 'S256']) {
@@ -258,6 +259,7 @@ describe('createDiscover', () => {
       expect(error.code).to.equal('authorization_server_not_found')
     })
 
+    // @guards src/upstream/discovery-step.ts:isSettled
     it('MX-04: has no default endpoints while an answer failed to come', async () => {
       for (const answer of [respond(503), respond(429), hang()]) {
         serve(mcp, { [rootPrm]: answer })

@@ -28,6 +28,7 @@ describe('createAddressPolicy', () => {
       expect(refusal({}, 'https://[2606:4700::1]/')).to.equal(null)
     })
 
+    // @guards src/egress/address-policy.ts:judge
     it('SS-02: refuses every scheme but https', () => {
       for (const url of [
         'http://mcp.example.com/',
@@ -51,6 +52,7 @@ describe('createAddressPolicy', () => {
       expect(refusal(options, 'http://other.internal:8080/')).to.equal('scheme')
     })
 
+    // @guards src/egress/address-policy.ts:judge
     it('SS-12: refuses ports that are neither permitted nor listed', () => {
       for (const port of [22, 25, 80, 5432, 6379, 8080]) {
         expect(refusal({}, `https://mcp.example.com:${port}/`)).to.equal('port')
@@ -59,11 +61,13 @@ describe('createAddressPolicy', () => {
       expect(refusal({ allow: ['mcp.example.com'] }, 'https://mcp.example.com:6379/')).to.equal('port')
     })
 
+    // @guards src/egress/address-policy.ts:judge
     it('SS-03: refuses a user name or password', () => {
       expect(refusal({}, 'https://ok.example@evil.example/')).to.equal('userinfo')
       expect(refusal({}, 'https://:pw@evil.example/')).to.equal('userinfo')
     })
 
+    // @guards src/egress/address-ranges.ts:isPublicAddress
     it('SS-04: refuses private literals in any notation', () => {
       const hosts = [
         ...['127.0.0.1', '127.1', '0x7f.1', '2130706433', '0177.0.0.1', '①27.0.0.1', '0', '10.0.0.1', '192.168.1.1'],
@@ -73,6 +77,7 @@ describe('createAddressPolicy', () => {
       for (const host of hosts) expect(refusal({}, `https://${host}/`), host).to.equal('private_address')
     })
 
+    // @guards src/egress/address-policy.ts:internalNames
     it('SS-06: refuses names of clusters and of instance metadata', () => {
       const hosts = [
         ...['metadata.google.internal', 'METADATA.google.internal.', 'metadata', 'metadata.goog', 'instance-data'],
@@ -83,6 +88,7 @@ describe('createAddressPolicy', () => {
       expect(refusal({}, 'https://svc.example.com/'), 'a public name that only begins so').to.equal(null)
     })
 
+    // @guards src/egress/address-policy.ts:toDestination
     it('SS-06: refuses our own parts, also where loopback is permitted', () => {
       const options = {
         allowLoopback: true,
@@ -123,6 +129,7 @@ describe('createAddressPolicy', () => {
   })
 
   describe('isAddressAllowed', () => {
+    // @guards src/egress/address-ranges.ts:isPublicAddress
     it('SS-06: refuses the special-purpose registries, from their first address to their last', () => {
       const addresses = [
         ...['0.0.0.0', '0.255.255.255', '10.0.0.0', '10.255.255.255', '100.64.0.0', '100.127.255.255', '127.0.0.1'],
@@ -173,6 +180,7 @@ describe('createAddressPolicy', () => {
       expect(isAllowed({ allow: ['mcp.internal:443'] }, '192.168.0.1', 'x.mcp.internal')).to.equal(false)
     })
 
+    // @guards src/egress/address-policy.ts:isAddressAllowed
     it('SS-05: permits loopback to localhost only, never to another name that points there', () => {
       expect(isAllowed({ allowLoopback: true }, '127.0.0.1', 'localhost')).to.equal(true)
       expect(isAllowed({ allowLoopback: true }, '::1', '::1')).to.equal(true)

@@ -32,6 +32,7 @@ describe('createPresetCatalog', () => {
     }
   })
 
+  // @guards src/kernel/resource-url.ts:resourceUrlKey
   it('MX-09: matches no address that only looks like it', () => {
     const strangers = [
       ...[

@@ -36,6 +36,7 @@ describe('isResourceOf', () => {
     expect(isResourceOf('https://a.example/x?t=1', new URL('https://a.example/x?t=1'))).to.equal(true)
   })
 
+  // @guards src/upstream/protected-resource-metadata.ts:isResourceOf
   it('MX-06: refuses everything else', () => {
     const others = [
       ...[
@@ -102,6 +103,7 @@ describe('judgeMetadata', () => {
     expect(kindOf({ ...good, unknown: { deep: [] }, scopes_supported: 7 })).to.equal('accepted')
   })
 
+  // @guards src/upstream/authorization-server-metadata.ts:judgeMetadata
   it('MX-01: accepts no issuer but the one asked, character by character', () => {
     const others = [
       ...[
@@ -116,6 +118,7 @@ describe('judgeMetadata', () => {
     for (const other of others) expect(kindOf({ ...good, issuer: other }), other).to.equal('issuer_mismatch')
   })
 
+  // @guards src/upstream/endpoint-url.ts:isAcceptablePage
   it('SS-03: refuses authorization endpoints that a browser must not be sent to', () => {
     const endpoints = [
       ...[
@@ -144,6 +147,7 @@ describe('judgeMetadata', () => {
     }
   })
 
+  // @guards src/upstream/endpoint-url.ts:isAcceptableEndpoint
   it('SS-02: refuses a token endpoint over http, and leaves out others', () => {
     expect(kindOf({ ...good, token_endpoint: 'http://as.example/token' })).to.equal('invalid')
     const verdict = judgeMetadata(
@@ -183,6 +187,7 @@ describe('parseJsonObject', () => {
     expect(parseJsonObject('{"a":1,"b":null}')).to.deep.equal({ a: 1 })
   })
 
+  // @guards src/upstream/json-document.ts:isTooDeep
   it('SS-09: refuses what is no object, or nested too deep', () => {
     const deep = (levels: number): string => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`
     for (const text of [
