@@ -57,6 +57,7 @@ async function prove(): Promise<boolean> {
   const isWanted = ({ ids }: Guard) =>
     wanted.length === 0 || ids.some((id) => wanted.some((name) => id === name || id.startsWith(`${name}-`)))
   const chosen = guards.filter(isWanted)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
   const bench = await openBench(root)
   let unproven = 0
   try {

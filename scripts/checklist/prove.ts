@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,11 +23,21 @@ export async function openBench(
   root: string,
 ): Promise<{ prove(guard: Guard): Promise<Proof>; close(): Promise<void> }> {
   const bench = await mkdtemp(join(tmpdir(), 'patchbay-prove-'))
+  // An interrupted run leaves nothing behind either.
+  process.once('exit', () => rmSync(bench, { recursive: true, force: true }))
   for (const name of [...copied, ...copiedFiles]) await cp(join(root, name), join(bench, name), { recursive: true })
   await symlink(join(root, 'node_modules'), join(bench, 'node_modules'))
 
   const runRows = (guard: Guard): Promise<MochaReport | null> =>
     runMocha(bench, [guard.testFile, '--grep', `\\b(${guard.ids.join('|')})\\b`], runMs)
+  /** Guards of the same test share the run in which nothing is broken. */
+  const wholeRuns = new Map<string, Promise<MochaReport | null>>()
+  const runWhole = (guard: Guard): Promise<MochaReport | null> => {
+    const key = `${guard.testFile} ${guard.ids.join(' ')}`
+    const run = wholeRuns.get(key) ?? runRows(guard)
+    wholeRuns.set(key, run)
+    return run
+  }
   const carries = (guard: Guard, title: string): boolean =>
     idsOfTitle(title).some((id) => guard.ids.includes(id)) || guard.ids.some((id) => title.includes(`"${id}`))
 
@@ -35,7 +46,7 @@ export async function openBench(
       const file = join(bench, guard.file)
       const source = await readFile(file, 'utf8').catch(() => null)
       if (source === null) return { kind: 'unusable', reason: `${guard.file} does not exist` }
-      const whole = await runRows(guard)
+      const whole = await runWhole(guard)
       if (whole === null || whole.tests.length === 0) return { kind: 'unusable', reason: 'the test did not run' }
       if (whole.failures.length > 0) return { kind: 'unusable', reason: 'red while nothing is broken' }
       const tried: string[] = []
@@ -54,6 +65,6 @@ export async function openBench(
       }
       return { kind: 'green', tried }
     },
-    close: () => rm(bench, { recursive: true }),
+    close: () => rm(bench, { recursive: true, force: true }),
   }
 }
