@@ -56,7 +56,7 @@ import { createClientKeys } from './upstream/client-keys.ts'
 import { clientKeysPath } from './upstream/client-metadata-document.ts'
 import { createRegisterClient } from './upstream/register-client.ts'
 import { createTokenEndpoint } from './upstream/token-endpoint.ts'
-import { loadKeyring } from './vault/load-keyring.ts'
+import { readKeyring } from './vault/key-check.ts'
 import { createVault } from './vault/vault.ts'
 
 export type AppOptions = {
@@ -83,7 +83,7 @@ export function createApp(options: AppOptions) {
   const redirectUri = new URL(callbackPath, publicUrl).href
   const random = Math.random
 
-  const vault = createVault(loadKeyring(settings.ENCRYPTION_KEYS, settings.DATA_DIR))
+  const vault = createVault(readKeyring(settings.ENCRYPTION_KEYS, settings.DATA_DIR))
   const outside = createOutside({ settings, env, timings, egress })
   const { presets, addressPolicy, dispatcher, fetch, probe, discover, clientMetadataUrl } = outside
   const background = createBackground(log)

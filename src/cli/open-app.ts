@@ -1,6 +1,7 @@
 import { type App, createApp } from '../app.ts'
 import { readSettings } from '../config/settings.ts'
 import { createLogger } from '../log/logger.ts'
+import { requireKeys } from '../require-keys.ts'
 import { findDatabase } from '../storage/find-database.ts'
 
 /**
@@ -14,6 +15,7 @@ export async function withApp<T>(use: (app: App) => Promise<T>): Promise<T> {
   if (databaseUrl === null) {
     throw new Error('No database found. Start Patchbay first (npm start), or set DATABASE_URL.')
   }
+  await requireKeys(databaseUrl, settings)
   const app = createApp({ settings, databaseUrl, log: createLogger('silent'), env: process.env })
   try {
     return await use(app)

@@ -6,16 +6,27 @@ import { type Keyring, parseKeyring } from './keyring.ts'
 
 const fileName = 'encryption-keys'
 
+/** Where the keys lie when the setting is unset, which only the embedded database on a loopback origin allows. */
+export function localKeysFile(dataDir: string): string {
+  return join(dataDir, fileName)
+}
+
+/** The keys of the setting; where it is unset, those in the data folder. Null when there are none. */
+export function findKeyring(setting: Secret | undefined, dataDir: string): Keyring | null {
+  const text = setting?.reveal() ?? readIfThere(localKeysFile(dataDir))
+  return text === null ? null : parseKeyring(text)
+}
+
 /**
- * The keys of the setting; where it is unset (allowed for the embedded database on a loopback origin only), those in the
- * data folder, made there at the first start and readable by their owner only.
+ * The keys of the setting; where it is unset, those in the data folder, made there when missing and readable by their owner
+ * only. For a database that holds nothing yet: for any other, missing keys are lost keys (`key-check.ts`).
  */
 export function loadKeyring(setting: Secret | undefined, dataDir: string): Keyring {
   return parseKeyring(setting?.reveal() ?? localKeys(dataDir))
 }
 
 function localKeys(dataDir: string): string {
-  const path = join(dataDir, fileName)
+  const path = localKeysFile(dataDir)
   const existing = readIfThere(path)
   if (existing !== null) return existing
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
