@@ -81,6 +81,7 @@ export function createRedeemCallback(deps: Deps) {
       if (exchange.isClientUnknown && registrationId !== null) {
         await registrations.delete(flow.tenantId, registrationId)
       }
+      await recordFailure(connection, exchange.failure)
       return failed(exchange.failure)
     }
     const { tokens } = exchange
@@ -126,6 +127,13 @@ export function createRedeemCallback(deps: Deps) {
       event,
     )
     return 'insufficient_scope'
+  }
+
+  /** For whoever polls: a person who refuses, or a server that does, leaves no other trace. */
+  async function recordFailure(connection: Connection, code: FlowFailure): Promise<void> {
+    if (connection.state !== 'auth_required') return
+    const lastError = { code, at: clock.now().toISOString(), retryable: false, attempts: 1 }
+    await connections.compareAndSet(connection, { lastError }, { type: 'connector.auth_required', code })
   }
 
   function grantChanges(connection: Connection, flow: Flow, tokens: TokenSet, requestedAt: Date): ConnectionChanges {

@@ -58,6 +58,7 @@ describe('POST /connectors/{id}/connect with `completion`', () => {
   const post = (completion: string, { key = alice, connector = id } = {}): Promise<Answer> =>
     patchbay.request('POST', `${connectors}/${connector}/connect/complete`, { key, body: { completion } })
 
+  // @guards src/connections/receive-callback.ts:createReceiveCallback
   it('CB-03: a browser that finishes gives nothing, until the same key posts the completion', async () => {
     const asked = upstream.tokenRequests.length
     const completion = await finish()
@@ -69,6 +70,7 @@ describe('POST /connectors/{id}/connect with `completion`', () => {
     expect(upstream.tokenRequests.length).to.equal(asked + 1)
   })
 
+  // @guards src/http/routes/connect-pages.ts:withCompletion
   it('RD-04, RD-06: the completion is all that is added to redirect_url, and stands for nothing else', async () => {
     const arrival = await stopAtCallback(patchbay, await ask())
     const back = await come(arrival)

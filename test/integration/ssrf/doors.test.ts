@@ -102,7 +102,7 @@ describe('server-side request forgery', function () {
       for (const { door, canary } of trials) expect(canary.connections(), door.title).to.equal(0)
     })
 
-    it('SS-04: negative control: without the guard at least nine of ten connect', async () => {
+    it('negative control: without the guard at least nine of ten connect', async () => {
       const followed = doors.filter(({ isFollowed }) => isFollowed)
       const trials = await tryDoors(followed, permissive)
       for (const { door, reached } of trials) expect(reached / addressForms.length, door.title).to.be.at.least(0.8)
@@ -163,11 +163,12 @@ describe('server-side request forgery', function () {
         await patchbay.request('POST', `/api/v1/connectors/${id}/disconnect`)
       })
 
+    // @guards src/egress/guarded-connector.ts:createGuardedLookup
     it('SS-14: refreshes, calls and revokes nowhere else', async () => {
       expect(await afterConnecting({})).to.equal(0)
     })
 
-    it('SS-14: negative control: without the guard each of them connects', async () => {
+    it('negative control: without the guard each of them connects', async () => {
       expect(await afterConnecting({ addressPolicy: permissive })).to.be.at.least(3 * (bad.length - 1))
     })
 
@@ -182,11 +183,12 @@ describe('server-side request forgery', function () {
         }
       })
 
+    // @guards src/egress/guarded-connector.ts:createGuardedLookup
     it('SS-05: a resolver that answers differently each time leads nowhere else', async () => {
       expect(await whileConnecting({})).to.equal(0)
     })
 
-    it('SS-05: negative control: without the guard it does', async () => {
+    it('negative control: without the guard it does', async () => {
       expect(await whileConnecting({ addressPolicy: permissive })).to.be.at.least(5)
     })
   })
