@@ -1,20 +1,22 @@
 import { createApp } from './app.ts'
-import { readSettings } from './config/settings.ts'
 import { defaultTimings } from './config/timings.ts'
 import { startHttpServer } from './http-server.ts'
 import { createLogger } from './log/logger.ts'
 import { prepareDatabase } from './prepare-database.ts'
+import { requireKeys } from './require-keys.ts'
 import { runProcess } from './run-process.ts'
 import { findDatabase } from './storage/find-database.ts'
+import { readUsableSettings } from './usable-settings.ts'
 
 /** The server process on its own, for deployments: `node dist/src/server.js`. `npm start` runs everything at once. */
 const log = createLogger(process.env.LOG_LEVEL ?? 'info')
 
 await runProcess(log, async () => {
-  const settings = readSettings(process.env)
+  const settings = readUsableSettings(process.env)
   const databaseUrl = await findDatabase(settings.DATABASE_URL, settings.DATA_DIR)
   if (databaseUrl === null) throw new Error('No database. Set DATABASE_URL, or use "npm start", which brings one.')
   await prepareDatabase(databaseUrl, settings, log)
+  await requireKeys(databaseUrl, settings)
   const app = createApp({ settings, databaseUrl, log, env: process.env })
   await app.bootstrapAccess(settings.ADMIN_API_KEY)
   const server = await startHttpServer(app, settings, defaultTimings.shutdown)

@@ -1,11 +1,12 @@
 import { createApp } from '../src/app.ts'
-import { readSettings } from '../src/config/settings.ts'
 import { systemClock } from '../src/kernel/clock.ts'
 import { createLogger } from '../src/log/logger.ts'
 import { createQueueBackend } from '../src/queue/queue-backend.ts'
 import { createRefreshQueue } from '../src/queue/refresh-queue.ts'
+import { requireKeys } from '../src/require-keys.ts'
 import { runProcess } from '../src/run-process.ts'
 import { findDatabase } from '../src/storage/find-database.ts'
+import { readUsableSettings } from '../src/usable-settings.ts'
 import { startRefreshWorker } from './refresh.ts'
 import { startSweep } from './sweep.ts'
 
@@ -13,10 +14,11 @@ import { startSweep } from './sweep.ts'
 const log = createLogger(process.env.LOG_LEVEL ?? 'info')
 
 await runProcess(log, async () => {
-  const settings = readSettings(process.env)
+  const settings = readUsableSettings(process.env)
   const databaseUrl = await findDatabase(settings.DATABASE_URL, settings.DATA_DIR)
   if (databaseUrl === null)
     throw new Error('No database. Set DATABASE_URL, or start Patchbay on this data folder first: npm start')
+  await requireKeys(databaseUrl, settings)
   const app = createApp({ settings, databaseUrl, log, env: process.env })
   const backend = createQueueBackend({ redisUrl: settings.REDIS_URL, databaseUrl })
   const refreshQueue = createRefreshQueue(backend, log)

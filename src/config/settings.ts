@@ -7,17 +7,22 @@ import { Secret } from '../kernel/secret.ts'
  * `docs/configuration.md` is generated from this table.
  */
 const text = z.string()
-const port = z.coerce.number().int().min(0).max(65535)
-const seconds = z.coerce.number().int().min(1)
+const number = (min: number, max: number, error: string) =>
+  z.coerce.number<string>(error).int(error).min(min, error).max(max, error)
+const port = number(0, 65535, 'must be a port: a whole number from 0 to 65535')
+const seconds = number(1, Number.MAX_SAFE_INTEGER, 'must be seconds: a whole number, 1 or more')
 const list = text.transform((value) =>
   value
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== ''),
 )
+const urls = list.pipe(
+  z.array(z.url({ protocol: /^https?$/, error: 'must be http(s) URLs, separated by commas' }).max(2048)),
+)
 const secret = z.string().transform((value) => new Secret(value))
 const httpOrigin = z
-  .url({ protocol: /^https?$/ })
+  .url({ protocol: /^https?$/, error: 'must be an http(s) URL' })
   .transform((value) => new URL(value))
   .refine((url) => url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '', {
     message: 'must be an origin: scheme, host and port, without a path',
@@ -47,7 +52,7 @@ export const settingTable = {
     about: 'PostgreSQL. Unset: an embedded one in `DATA_DIR`.',
   },
   DATABASE_POOL_SIZE: {
-    schema: z.coerce.number().int().min(1).max(500),
+    schema: number(1, 500, 'must be a whole number from 1 to 500'),
     fallback: '10',
     about: 'Connections to PostgreSQL that each process keeps at most.',
   },
@@ -78,12 +83,12 @@ export const settingTable = {
       'Private or plain-http destinations that upstreams may have: `host:port` or CIDR, comma-separated. Default: loopback when `PUBLIC_URL` is loopback, else nothing.',
   },
   EGRESS_PORTS: {
-    schema: list.transform((ports) => ports.map(Number)).pipe(z.array(z.int().min(1).max(65535))),
+    schema: list.pipe(z.array(number(1, 65535, 'must be ports from 1 to 65535, separated by commas'))),
     fallback: '443,8443',
     about: 'Ports that public upstreams may listen on.',
   },
   REDIRECT_URL_ALLOW: {
-    schema: list,
+    schema: urls,
     about:
       'Where `redirect_url` may lead: origins or URL prefixes, comma-separated. Default: the own origin, and loopback when `PUBLIC_URL` is loopback.',
   },
@@ -99,11 +104,11 @@ export const settingTable = {
     about: 'Presets as a JSON array; replaces the built-in ones. May hold client secrets.',
   },
   CLIENT_METADATA_URL: {
-    schema: z.url({ protocol: /^https$/ }),
+    schema: z.url({ protocol: /^https$/, error: 'must be an https:// URL' }),
     about: 'https URL of our own client metadata document, where another one than ours is to be used.',
   },
   CORS_ORIGINS: {
-    schema: list,
+    schema: urls,
     about: 'Browser origins that may call the MCP endpoints, comma-separated. Default: none but the own.',
   },
   LOG_LEVEL: {
@@ -129,7 +134,7 @@ export const settingTable = {
     about: 'How long access tokens of the sandbox live, in seconds.',
   },
   SWEEP_INTERVAL: {
-    schema: z.coerce.number().min(0.1),
+    schema: z.coerce.number('must be seconds').min(0.1, 'must be 0.1 seconds or more'),
     fallback: '5',
     about: 'How often each worker asks PostgreSQL which tokens are due, in seconds.',
   },
@@ -181,7 +186,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     if (raw === undefined) continue
     const result = entry.schema.safeParse(raw)
     if (result.success) values[name] = result.data
-    else problems.push(`${name}: ${result.error.issues.map((issue) => issue.message).join('; ')}`)
+    else problems.push(`${name}: ${[...new Set(result.error.issues.map((issue) => issue.message))].join('; ')}`)
   }
   const parsed = values as Parsed
   const publicUrl = parsed.PUBLIC_URL ?? new URL(`http://localhost:${parsed.PORT ?? 8333}`)
