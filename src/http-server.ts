@@ -46,7 +46,7 @@ export async function startHttpServer(app: App, settings: Settings, timings: Tim
 
 function listen(server: Server, { PORT, HOST }: Settings): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(new PortError('PORT', PORT, error)))
+    server.once('error', (error) => reject(new PortError({ setting: 'PORT', port: PORT, host: HOST }, error)))
     server.listen(PORT, HOST, resolve)
   })
 }

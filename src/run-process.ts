@@ -1,50 +1,88 @@
 import { SettingsError } from './config/settings.ts'
 import type { Logger } from './log/logger.ts'
 
-type Stoppable = { close(): Promise<void> }
+export type Stoppable = { close(): Promise<void> }
 
-const forcedExitMs = 40_000
+/** What a process's work is told while it starts and runs. */
+export type ProcessControl = {
+  /** Aborted as soon as the process is to end. A start that takes time looks at it. */
+  readonly signal: AbortSignal
+  /** Ends the process in order, with exit code 1, since something that it cannot live without is gone. */
+  fail(reason: string): void
+}
+
+const orderlyMs = 40_000
+const startMs = 10_000
+const orphanMs = 5_000
+/** Ctrl-C reaches a process from the terminal and once more from npm: within this time it is one and the same. */
+const sameSignalMs = 500
 
 /**
- * Runs one of our processes: starts it, stops it in order at SIGTERM, SIGINT or the end of its parent, and turns what
- * nobody caught into a log line and an orderly end. A second signal ends it at once.
+ * Runs one of our processes: starts it, stops it in order at SIGTERM, SIGINT, SIGHUP or the end of its parent, and turns what
+ * nobody caught into a log line and an orderly end. A second Ctrl-C ends it at once. Exit code: 0 when it was asked to
+ * end, 1 when something went wrong.
  *
  * @param start makes the process's work; what it throws is printed for people, without a stack
  */
-export async function runProcess(log: Logger, start: () => Promise<Stoppable>): Promise<void> {
+export async function runProcess(log: Logger, start: (control: ProcessControl) => Promise<Stoppable>): Promise<void> {
+  const ending = new AbortController()
   let running: Stoppable | undefined
-  let isStopping = false
+  let exitCode = 0
+  let firstSignalAt = 0
 
-  const stop = (exitCode: number) => {
-    if (isStopping) process.exit(1)
-    isStopping = true
-    setTimeout(() => process.exit(1), forcedExitMs).unref()
-    void (running?.close() ?? Promise.resolve()).then(
-      () => process.exit(exitCode),
-      (err: unknown) => {
-        log.error({ err }, 'shutdown failed')
-        process.exit(1)
-      },
-    )
+  const closeAndExit = async (work: Stoppable): Promise<never> => {
+    try {
+      await work.close()
+    } catch (err) {
+      log.error({ err }, 'shutdown failed')
+      exitCode = 1
+    }
+    process.exit(exitCode)
   }
-  process.on('SIGTERM', () => stop(0))
-  process.on('SIGINT', () => stop(0))
-  // the parent was killed: nobody would stop us
-  process.on('disconnect', () => stop(0))
+  const end = (code: number, withinMs: number): void => {
+    exitCode = Math.max(exitCode, code)
+    setTimeout(() => process.exit(1), withinMs).unref()
+    if (ending.signal.aborted) return
+    ending.abort()
+    // a start under way notices the signal, and is followed by the rest of this function
+    if (running !== undefined) void closeAndExit(running)
+  }
+  const orderly = (): number => (running === undefined ? startMs : orderlyMs)
+
+  process.on('SIGTERM', () => end(0, orderly()))
+  process.on('SIGHUP', () => end(0, orderly()))
+  process.on('SIGINT', () => {
+    // the terminal tells a parent of ours as well, which stops us when it is our turn
+    if (process.connected) return
+    if (firstSignalAt === 0) firstSignalAt = performance.now()
+    else if (performance.now() - firstSignalAt > sameSignalMs) process.exit(1)
+    end(0, orderly())
+  })
+  // the parent was killed: nobody would stop us, and what we work with may be gone
+  process.on('disconnect', () => end(0, orphanMs))
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (err: unknown) => {
       log.fatal({ err }, event)
-      stop(1)
+      end(1, orderly())
     })
+  }
+  const fail = (reason: string): void => {
+    log.fatal(reason)
+    process.stderr.write(`${reason}\n`)
+    end(1, orderly())
   }
 
   try {
-    running = await start()
+    running = await start({ signal: ending.signal, fail })
   } catch (error) {
-    process.stderr.write(`${describeStartFailure(error)}\n`)
-    process.exit(1)
+    if (!ending.signal.aborted) {
+      log.fatal({ err: error }, 'start failed')
+      process.stderr.write(`${describeStartFailure(error)}\n`)
+      exitCode = 1
+    }
+    process.exit(exitCode)
   }
-  if (isStopping) await running.close()
+  if (ending.signal.aborted) await closeAndExit(running)
 }
 
 /** Why a process could not start, for the person who started it. */

@@ -79,12 +79,38 @@ async function list(app: App, options: TenantOptions): Promise<void> {
     console.log(JSON.stringify(keys))
     return
   }
-  if (keys.length === 0) console.log('No keys. Make one with: patchbay api-keys create --label <text>')
-  for (const key of keys) {
-    const state =
-      key.revokedAt !== null ? 'revoked' : key.expiresAt === null ? 'active' : `until ${key.expiresAt.toISOString()}`
-    console.log([key.id, `${key.hint}...`, key.role, `${key.kind}:${key.subject}`, state, key.label].join('  '))
+  if (keys.length === 0) {
+    console.log('No keys. Make one with: patchbay api-keys create --label <text>')
+    return
   }
+  const rows = keys.map((key) => [
+    key.id,
+    `${key.hint}...`,
+    key.role,
+    `${key.kind}:${key.subject}`,
+    state(key),
+    key.label,
+  ])
+  console.log(columns([['id', 'key', 'role', 'speaks for', 'state', 'label'], ...rows]))
+}
+
+function state(key: { readonly revokedAt: Date | null; readonly expiresAt: Date | null }): string {
+  if (key.revokedAt !== null) return 'revoked'
+  if (key.expiresAt === null) return 'active'
+  return key.expiresAt < systemClock.now() ? 'expired' : `until ${key.expiresAt.toISOString().slice(0, 16)}Z`
+}
+
+/** Rows as lines, each column as wide as its widest entry. */
+function columns(rows: readonly string[][]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  return rows
+    .map((row) =>
+      row
+        .map((entry, column) => entry.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
 }
 
 async function revoke(app: App, id: string, options: TenantOptions): Promise<void> {

@@ -1,5 +1,6 @@
 import type { FirstKey } from './first-key.ts'
-import { walkthroughLines } from './walkthrough.ts'
+import { shownPath } from './shown-path.ts'
+import { makeKey, walkthroughLines } from './walkthrough.ts'
 
 type Facts = {
   readonly publicUrl: URL
@@ -9,34 +10,42 @@ type Facts = {
   readonly logFile: string
 }
 
-const makeKey = 'npx patchbay api-keys create --label me --role admin'
-
 /** What `npm start` prints once everything runs. The key itself is shown on a terminal only, at the first start. */
 export function banner({ publicUrl, sandboxUrl, firstKey, isTerminal, logFile }: Facts): string {
+  const keyFile = firstKey.file === null ? null : shownPath(firstKey.file)
+  const facts: [name: string, value: string][] = [
+    ['API description', `${publicUrl.origin}/api/v1/openapi.json`],
+    ...(sandboxUrl === null ? [] : [['Sandbox', `${sandboxUrl} (an MCP server to try things on)`] as [string, string]]),
+    ['Log', shownPath(logFile)],
+    ...keyFacts(firstKey.key === null || !isTerminal ? null : firstKey.key.reveal(), keyFile),
+  ]
   const lines = [
     '',
     `Patchbay runs at ${publicUrl.origin}`,
-    `  API description   ${publicUrl.origin}/api/v1/openapi.json`,
-    ...(sandboxUrl === null ? [] : [`  Sandbox server    ${sandboxUrl}`]),
-    `  Log               ${logFile}`,
-    ...keyLines(firstKey, isTerminal),
+    '',
+    ...facts.map(([name, value]) => `  ${name.padEnd(16)} ${value}`),
+    '',
   ]
   if (sandboxUrl !== null) {
-    const keyExpression = firstKey.file === null ? '"$PATCHBAY_KEY"' : `$(cat '${firstKey.file}')`
     lines.push(
+      'From here to a tool call: paste these lines into another terminal, in this folder.',
       '',
-      'From here to a tool call, in another terminal in this folder:',
+      ...walkthroughLines({ publicUrl, keyFile, sandboxUrl }),
       '',
-      ...walkthroughLines({ publicUrl, keyExpression, sandboxUrl }),
     )
   }
-  lines.push('', 'Stop with Ctrl-C.')
-  return lines.join('\n')
+  return [...lines, 'Stop with Ctrl-C.'].join('\n')
 }
 
-function keyLines({ key, file }: FirstKey, isTerminal: boolean): string[] {
-  if (key !== null && isTerminal)
-    return [`  Admin API key     ${key.reveal()}`, `                    (also in ${file}; keep it to yourself)`]
-  if (file !== null) return [`  Admin API key     in ${file}`, `                    (another one: ${makeKey})`]
-  return [`  Admin API key     make one with: ${makeKey}`]
+function keyFacts(key: string | null, keyFile: string | null): [string, string][] {
+  if (key !== null)
+    return [
+      ['Admin API key', key],
+      ['', `(also in ${keyFile}; keep it to yourself)`],
+    ]
+  if (keyFile === null) return [['Admin API key', `make one with: ${makeKey}`]]
+  return [
+    ['Admin API key', `in ${keyFile}`],
+    ['', `(another one: ${makeKey})`],
+  ]
 }

@@ -1,13 +1,14 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { App } from '../app.ts'
 import type { Settings } from '../config/settings.ts'
-import type { Secret } from '../kernel/secret.ts'
+import { systemClock } from '../kernel/clock.ts'
+import { hashToken, type Secret } from '../kernel/secret.ts'
 
 export type FirstKey = {
   /** The key, when this start made it. */
   readonly key: Secret | null
-  /** The file that holds it; null when there is none (somebody removed it, or `ADMIN_API_KEY` is used instead). */
+  /** The file that holds a key that works; null when there is none (it was removed or revoked, or never made). */
   readonly file: string | null
 }
 
@@ -21,7 +22,7 @@ export async function ensureFirstKey(app: App, settings: Settings): Promise<Firs
   const file = join(settings.DATA_DIR, fileName)
   const tenant = await app.access.ensureTenant('default', 'Default')
   const isFirst = settings.isLoopback && (await app.access.listApiKeys(tenant.id)).length === 0
-  if (!isFirst) return { key: null, file: existsSync(file) ? file : null }
+  if (!isFirst) return { key: null, file: (await holdsLiveKey(app, file)) ? file : null }
   const { key } = await app.issueApiKey({
     tenantId: tenant.id,
     label: 'First start',
@@ -29,6 +30,19 @@ export async function ensureFirstKey(app: App, settings: Settings): Promise<Firs
     subject: 'first-start',
     role: 'admin',
   })
-  writeFileSync(file, `${key.reveal()}\n`, { mode: 0o600 })
+  // The mode counts only for a file that is made here, and a key of a former database may lie in its place.
+  rmSync(file, { force: true })
+  writeFileSync(file, `${key.reveal()}\n`, { mode: 0o600, flag: 'wx' })
   return { key, file }
+}
+
+/** False for a file that is missing, unreadable, or holds the key of another database or one that has been revoked. */
+async function holdsLiveKey(app: App, file: string): Promise<boolean> {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8').trim()
+  } catch {
+    return false
+  }
+  return (await app.access.findPrincipalByKeyHash(hashToken(text), systemClock.now())) !== null
 }

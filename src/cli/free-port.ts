@@ -10,7 +10,7 @@ import { PortError } from '../port-error.ts'
 export async function requireFreePort(setting: string, port: number, host: string): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const server = createServer()
-    server.once('error', (error) => reject(new PortError(setting, port, error)))
+    server.once('error', (error) => reject(new PortError({ setting, port, host }, error)))
     server.listen(port, host, () => server.close(() => resolve()))
   })
 }

@@ -1,15 +1,18 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Settings } from '../config/settings.ts'
-import { defaultTimings } from '../config/timings.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { Secret } from '../kernel/secret.ts'
 import type { Logger } from '../log/logger.ts'
+import type { ProcessControl } from '../run-process.ts'
 import { startEmbeddedPostgres } from '../storage/embedded-postgres.ts'
 import { acquireInstanceLock, type InstanceLock } from '../storage/instance-lock.ts'
 import { ensureFirstKey, type FirstKey } from './first-key.ts'
 import { requireFreePort } from './free-port.ts'
+import { shownPath } from './shown-path.ts'
 import { startWorkerProcess } from './worker-process.ts'
 
-export type LocalStackOptions = {
+export type LocalStackOptions = ProcessControl & {
   readonly settings: Settings
   readonly env: Readonly<Record<string, string | undefined>>
   readonly log: Logger
@@ -29,11 +32,15 @@ export type LocalStack = {
 /** What has been started, to be stopped in reverse. */
 type Part = { readonly name: string; readonly stop: () => Promise<void> }
 
+// nobody in front of us has to notice that we go, and the person at the terminal waits
+const shutdown = { noticeMs: 0, drainMs: 3000 }
+
 /**
  * Starts everything on this machine: the database where none is given, the API, the worker as a process of its own, and the
  * sandbox. What was started is stopped again when a later part fails.
  *
- * @throws Error with a sentence for people: another start runs here, a port is taken, the database does not start
+ * @throws Error with a sentence for people: another start runs here, a port is taken, the database does not start, its
+ *   encryption keys are not at hand; or the reason of `signal`
  */
 export async function startLocalStack(options: LocalStackOptions): Promise<LocalStack> {
   const { settings, log } = options
@@ -57,40 +64,63 @@ async function startParts(
   lock: InstanceLock,
   parts: Part[],
 ): Promise<Omit<LocalStack, 'close'>> {
-  const { settings, env, log, logFile, say } = options
+  const { settings, env, log, logFile, say, signal } = options
   const hasSandbox = settings.SANDBOX_PORT !== 0 && settings.isLoopback
   await requireFreePort('PORT', settings.PORT, settings.HOST)
   if (hasSandbox) await requireFreePort('SANDBOX_PORT', settings.SANDBOX_PORT, '127.0.0.1')
-
-  // the program is read from disk while the database starts
-  const program = Promise.all([import('../app.ts'), import('../http-server.ts'), import('../prepare-database.ts')])
-  const sandboxProgram = hasSandbox ? import('../sandbox/sandbox.ts') : null
-  const databaseUrl = settings.DATABASE_URL ?? (await startDatabase(settings, lock, parts, options))
-  const [{ createApp }, { startHttpServer }, { prepareDatabase }] = await program
-  await prepareDatabase(databaseUrl, settings, log)
-
-  const worker = startWorkerProcess({ env, log, logFile })
-  parts.push({ name: 'worker', stop: () => worker.stop() })
-
-  const app = createApp({ settings, databaseUrl, log, env })
-  parts.push({ name: 'application', stop: () => app.close() })
-  await app.bootstrapAccess(settings.ADMIN_API_KEY)
-  const firstKey = await ensureFirstKey(app, settings)
-
-  let sandboxUrl: string | null = null
-  if (sandboxProgram !== null) {
-    const { startSandbox } = await sandboxProgram
-    const sandbox = await startSandbox({ port: settings.SANDBOX_PORT, tokenTtlSeconds: settings.SANDBOX_TOKEN_TTL })
-    parts.push({ name: 'sandbox', stop: () => sandbox.close() })
-    sandboxUrl = sandbox.url
-  } else if (settings.SANDBOX_PORT !== 0) {
+  if (settings.SANDBOX_PORT !== 0 && !settings.isLoopback) {
     say('The sandbox, loopback upstreams and other conveniences are off, since PUBLIC_URL is not on this machine.')
   }
 
-  // nobody in front of us has to notice that we go
-  const server = await startHttpServer(app, settings, { ...defaultTimings.shutdown, noticeMs: 0 })
+  // while the database starts, the program is read from disk and the sandbox started
+  const [databaseUrl, program, sandboxUrl] = await together(
+    settings.DATABASE_URL ?? startDatabase(options, lock, parts),
+    loadProgram(),
+    hasSandbox ? startSandbox(settings, parts) : null,
+  )
+  signal.throwIfAborted()
+  await program.prepareDatabase(databaseUrl, settings, log)
+  signal.throwIfAborted()
+  await program.requireKeys(databaseUrl, settings)
+
+  const app = program.createApp({ settings, databaseUrl, log, env })
+  parts.push({ name: 'application', stop: () => app.close() })
+  await app.bootstrapAccess(settings.ADMIN_API_KEY)
+  const firstKey = await ensureFirstKey(app, settings)
+  signal.throwIfAborted()
+  const server = await program.startHttpServer(app, settings, shutdown)
   parts.push({ name: 'server', stop: () => server.close() })
+  const worker = startWorkerProcess({ env, log, logFile })
+  parts.push({ name: 'worker', stop: () => worker.stop() })
   return { publicUrl: settings.PUBLIC_URL, sandboxUrl, firstKey }
+}
+
+/** Waits for all, also when one fails: what has been started must be known before it can be stopped. */
+async function together<const T extends readonly unknown[]>(
+  ...work: T
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(work)
+  return Promise.all(work)
+}
+
+async function loadProgram() {
+  const [{ createApp }, { startHttpServer }, { prepareDatabase }, { requireKeys }] = await Promise.all([
+    import('../app.ts'),
+    import('../http-server.ts'),
+    import('../prepare-database.ts'),
+    import('../require-keys.ts'),
+  ])
+  return { createApp, startHttpServer, prepareDatabase, requireKeys }
+}
+
+async function startSandbox(settings: Settings, parts: Part[]): Promise<string> {
+  const program = await import('../sandbox/sandbox.ts')
+  const sandbox = await program.startSandbox({
+    port: settings.SANDBOX_PORT,
+    tokenTtlSeconds: settings.SANDBOX_TOKEN_TTL,
+  })
+  parts.push({ name: 'sandbox', stop: () => sandbox.close() })
+  return sandbox.url
 }
 
 async function takeLock(settings: Settings): Promise<InstanceLock> {
@@ -101,18 +131,19 @@ async function takeLock(settings: Settings): Promise<InstanceLock> {
   if (result.state === 'acquired') return result.lock
   const { pid, url, startedAt } = result.instance
   throw new Error(
-    `Patchbay runs here already: process ${pid}, at ${url}, since ${startedAt}. Use that one, stop it with Ctrl-C in its terminal, ` +
-      'or start another beside it with PORT, SANDBOX_PORT and DATA_DIR of its own.',
+    `Patchbay runs here already: process ${pid}, at ${url}, since ${startedAt}.\n` +
+      'Use that one, stop it with Ctrl-C in its terminal, or start another beside it with PORT, SANDBOX_PORT and DATA_DIR of its own.',
   )
 }
 
 async function startDatabase(
-  settings: Settings,
+  { settings, log, say, fail }: LocalStackOptions,
   lock: InstanceLock,
   parts: Part[],
-  { log, say }: LocalStackOptions,
 ): Promise<Secret> {
-  const postgres = await startEmbeddedPostgres({ dataDir: settings.DATA_DIR, log })
+  const dataDir = settings.DATA_DIR
+  if (!existsSync(join(dataDir, 'postgres'))) say(`Making a database in ${shownPath(dataDir)} (only once) ...`)
+  const postgres = await startEmbeddedPostgres({ dataDir, log })
   let isStopping = false
   parts.push({
     name: 'database',
@@ -123,8 +154,8 @@ async function startDatabase(
   })
   void postgres.exited.then(() => {
     if (isStopping) return
-    say('The database ended by itself; see postgres.log in the data folder. Stopping.')
-    process.kill(process.pid, 'SIGTERM')
+    const logFile = shownPath(join(dataDir, 'postgres.log'))
+    fail(`The database has ended by itself, and nothing works without it. Its log: ${logFile}`)
   })
   await lock.setDatabaseUrl(postgres.url)
   return new Secret(postgres.url)

@@ -12,8 +12,11 @@ type Options = {
   readonly logFile: string
 }
 
-const restartMs = 1000
-const stopMs = 20_000
+const firstRestartMs = 500
+const lastRestartMs = 30_000
+/** A worker that ran for so long was well: the next one is started soon again. */
+const wellAfterMs = 60_000
+const stopMs = 10_000
 
 /** Runs the worker as a process of its own, and starts it again should it end by itself. */
 export function startWorkerProcess({ env, log, logFile }: Options): { stop(): Promise<void> } {
@@ -21,19 +24,24 @@ export function startWorkerProcess({ env, log, logFile }: Options): { stop(): Pr
   const program = fileURLToPath(new URL(`../../workers/main${extname(import.meta.url)}`, import.meta.url))
   let isStopping = false
   let restart: NodeJS.Timeout | undefined
+  let restartMs = firstRestartMs
   let child = start()
 
   function start(): ChildProcess {
     const output = openSync(logFile, 'a', 0o600)
     const started = fork(program, [], { env: { ...env }, stdio: ['ignore', output, output, 'ipc'] })
     closeSync(output)
+    const startedAt = performance.now()
     started.once('exit', (code, signal) => {
       if (isStopping) return
-      log.error({ code, signal }, 'worker ended; starting it again')
+      if (performance.now() - startedAt > wellAfterMs) restartMs = firstRestartMs
+      log.error({ code, signal, restartMs }, 'worker ended; starting it again')
       restart = setTimeout(() => {
         child = start()
       }, restartMs)
+      restartMs = Math.min(restartMs * 2, lastRestartMs)
     })
+    started.once('error', (err) => log.error({ err }, 'worker could not be started'))
     return started
   }
 
@@ -41,7 +49,7 @@ export function startWorkerProcess({ env, log, logFile }: Options): { stop(): Pr
     async stop() {
       isStopping = true
       clearTimeout(restart)
-      if (child.exitCode !== null || child.signalCode !== null) return
+      if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
       const exited = once(child, 'exit')
       child.kill('SIGTERM')
       const force = setTimeout(() => child.kill('SIGKILL'), stopMs)
