@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { schemaHash } from './prisma-client.mjs'
 import { root, runNode, say } from './run.mjs'
@@ -17,6 +17,8 @@ export async function buildProgram() {
   await rm(fresh, { recursive: true, force: true })
   const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc')
   await runNode('the build', [compiler, '-p', join(root, 'tsconfig.build.json'), '--outDir', fresh])
+  // for `npx patchbay`, which links to it
+  await chmod(join(fresh, 'src', 'cli', 'main.js'), 0o755)
   await writeFile(join(fresh, stampName), hash)
   await rm(former, { recursive: true, force: true })
   await rename(target, former).catch((error) => {
