@@ -55,6 +55,9 @@ function breakFunction(node: Node): Change[] {
     ({ type, alternate, consequent }) => type === 'IfStatement' && alternate === null && isExit(consequent),
   )
   const tests = checks.flatMap(({ test }) => (isNode(test) ? [test] : []))
+  const lists = inside.filter(
+    (it) => it.type === 'ArrayExpression' && Array.isArray(it.elements) && it.elements.length > 0,
+  )
   const isBlock = body.type === 'BlockStatement'
   const answer = (text: string): Change => ({
     how: `always answers ${text}`,
@@ -68,6 +71,7 @@ function breakFunction(node: Node): Change[] {
   return [
     ...(throws.length === 0 ? [] : [{ how: 'throws nothing', edits: throws.map((it) => replace(it, '{}')) }]),
     ...(tests.length === 0 ? [] : [{ how: 'checks nothing', edits: tests.map((it) => replace(it, 'false')) }]),
+    ...(lists.length === 0 ? [] : [{ how: 'forgets what it lists', edits: lists.map((it) => replace(it, '[]')) }]),
     ...answers,
   ]
 }

@@ -100,6 +100,11 @@ describe('breakSymbol', () => {
     expect(Object.keys(mutants(source, 'check'))).to.deep.equal(['always answers true', 'always answers false'])
   })
 
+  it('empties the lists of a function', () => {
+    const broken = mutants('const f = (a: A) => g([a.b, a.c])', 'f')
+    expect(broken['forgets what it lists']).to.equal('const f = (a: A) => g([])')
+  })
+
   const constants: readonly [source: string, ...broken: string[]][] = [
     ['const k = 128 * 1024', 'const k = (128 * 1024) * 1000', 'const k = 0'],
     ['const k = /^a$/', 'const k = /(?!)/', 'const k = /^/'],
