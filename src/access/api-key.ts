@@ -58,15 +58,15 @@ const operatorLabel = 'ADMIN_API_KEY'
 
 /**
  * Makes the operator's key in tenant `default` be exactly the one that the setting names: an older value stops working,
- * and so does the key when the setting is gone.
+ * and so does the key when the setting is gone. Several replicas may do this at once.
  */
 export function createBootstrapAccess({ access, clock }: Deps) {
   return async (adminApiKey: Secret | undefined): Promise<void> => {
     const tenant = await access.ensureTenant('default', 'Default')
     const keyHash = adminApiKey === undefined ? null : hashToken(adminApiKey.reveal())
     await access.revokeOtherKeysOfLabel(tenant.id, operatorLabel, keyHash, clock.now())
-    if (keyHash === null || (await access.findPrincipalByKeyHash(keyHash, clock.now())) !== null) return
-    await access.createApiKey({
+    if (keyHash === null) return
+    await access.ensureApiKey({
       tenantId: tenant.id,
       label: operatorLabel,
       kind: 'service',

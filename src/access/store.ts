@@ -38,6 +38,8 @@ export type AccessStore = {
   ensureTenant(slug: string, name: string): Promise<Tenant>
   /** Adds a key, and its principal when nobody of that kind and subject was here before. */
   createApiKey(key: NewApiKey): Promise<ApiKey>
+  /** The same for a key that may be there already, of that tenant and label; one that was revoked works again. */
+  ensureApiKey(key: NewApiKey): Promise<void>
   /** The principal behind a key that is neither revoked nor expired at `now`. */
   findPrincipalByKeyHash(keyHash: string, now: Date): Promise<Principal | null>
   /** Newest first. */

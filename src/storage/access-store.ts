@@ -2,7 +2,7 @@ import type { AccessStore, ApiKey } from '../access/store.ts'
 import { newId } from '../kernel/id.ts'
 import type { PrincipalKind, Role, Scope } from '../kernel/principal.ts'
 import type { ApiKey as ApiKeyRow, Principal as PrincipalRow } from './generated/client.ts'
-import type { Database } from './prisma-client.ts'
+import type { Database, Transaction } from './prisma-client.ts'
 
 const toApiKey = ({
   keyHash: _,
@@ -17,6 +17,15 @@ const toApiKey = ({
   scopes: row.scopes as Scope[],
 })
 
+/** Whoever is already there stays: two may come at once, and neither may fail. */
+async function ensurePrincipal(
+  transaction: Transaction,
+  who: Pick<PrincipalRow, 'tenantId' | 'kind' | 'subject'>,
+): Promise<PrincipalRow> {
+  await transaction.principal.createMany({ data: [{ ...who, id: newId() }], skipDuplicates: true })
+  return transaction.principal.findUniqueOrThrow({ where: { tenantId_kind_subject: who } })
+}
+
 /** Tenants, principals and API keys in PostgreSQL. */
 export function createPrismaAccessStore(database: Database): AccessStore {
   const tenantFacts = { id: true, slug: true, name: true } as const
@@ -27,30 +36,31 @@ export function createPrismaAccessStore(database: Database): AccessStore {
     findTenantById: (id) => database.tenant.findUnique({ where: { id }, select: tenantFacts }),
 
     async ensureTenant(slug, name) {
-      const {
-        id,
-        slug: ensuredSlug,
-        name: ensuredName,
-      } = await database.tenant.upsert({
-        where: { slug },
-        create: { id: newId(), slug, name },
-        update: {},
-      })
-      return { id, slug: ensuredSlug, name: ensuredName }
+      await database.tenant.createMany({ data: [{ id: newId(), slug, name }], skipDuplicates: true })
+      return database.tenant.findUniqueOrThrow({ where: { slug }, select: tenantFacts })
     },
 
     async createApiKey({ tenantId, kind, subject, scopes, ...key }) {
       return database.$transaction(async (transaction) => {
-        const principal = await transaction.principal.upsert({
-          where: { tenantId_kind_subject: { tenantId, kind, subject } },
-          create: { id: newId(), tenantId, kind, subject },
-          update: {},
-        })
+        const principal = await ensurePrincipal(transaction, { tenantId, kind, subject })
         const row = await transaction.apiKey.create({
           data: { ...key, id: newId(), tenantId, principalId: principal.id, scopes: [...scopes] },
           include: { principal: true },
         })
         return toApiKey(row)
+      })
+    },
+
+    async ensureApiKey({ tenantId, kind, subject, scopes, ...key }) {
+      await database.$transaction(async (transaction) => {
+        const principal = await ensurePrincipal(transaction, { tenantId, kind, subject })
+        const data = { ...key, id: newId(), tenantId, principalId: principal.id, scopes: [...scopes] }
+        await transaction.apiKey.createMany({ data: [data], skipDuplicates: true })
+        const { label, keyHash, expiresAt } = key
+        await transaction.apiKey.updateMany({
+          where: { tenantId, label, keyHash },
+          data: { revokedAt: null, expiresAt },
+        })
       })
     },
 
