@@ -6,6 +6,7 @@ import type { Settings } from './config/settings.ts'
 import { defaultTimings, type Timings } from './config/timings.ts'
 import { createChooseClient, createFindClient } from './connections/choose-client.ts'
 import { createConnect } from './connections/connect.ts'
+import { createConnectAsClient } from './connections/connect-as-client.ts'
 import { createDescribeNeed } from './connections/describe-need.ts'
 import { createDisconnect } from './connections/disconnect.ts'
 import { createExpireAccess } from './connections/expire-access.ts'
@@ -105,6 +106,7 @@ export function createApp(options: AppOptions) {
   const authenticate = createAuthenticate({ access, clock })
   const findClient = createFindClient({ registrations, presets, presetPins, vault })
   const chooseClient = createChooseClient({
+    connectors,
     registrations,
     presets,
     presetPins,
@@ -136,10 +138,21 @@ export function createApp(options: AppOptions) {
     allow: settings.REDIRECT_URL_ALLOW ?? [],
     isLoopbackAllowed: settings.isLoopback && settings.REDIRECT_URL_ALLOW === undefined,
   })
+  const connectAsClient = createConnectAsClient({
+    connections,
+    prepareAuthorization,
+    findClient,
+    tokenEndpoint,
+    probe,
+    vault,
+    clock,
+    random,
+  })
   const connect = createConnect({
     connections,
     probe,
     prepareAuthorization,
+    connectAsClient,
     mintTicket,
     refreshConnection,
     redirectPolicy,

@@ -1,5 +1,6 @@
-import { openClientSecret } from '../connectors/client-secret.ts'
 import type { Connector } from '../connectors/connector.ts'
+import { openClientSecret, openPrivateKey } from '../connectors/connector-secrets.ts'
+import type { ConnectorStore } from '../connectors/store.ts'
 import { AppError } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { newId } from '../kernel/id.ts'
@@ -14,6 +15,7 @@ import { openRegistrationSecret, sealFor } from './connection-secrets.ts'
 import type { PinnedAuthorization, Registration, RegistrationStore } from './store.ts'
 
 type Deps = {
+  readonly connectors: Pick<ConnectorStore, 'pinClientIssuer'>
   readonly registrations: RegistrationStore
   readonly presets: PresetCatalog
   readonly presetPins: PresetPinStore
@@ -39,9 +41,10 @@ function pickAuthMethod(server: AuthorizationServer, hasSecret: boolean): TokenE
  * document where the server takes it, else one registered dynamically (RFC 7591; kept per tenant, issuer and redirect URI).
  *
  * @throws AppError `client_id_required` when there is none and the server registers none, `client_registration_failed`,
- *   `authorization_server_changed` when the server names another issuer than its preset
+ *   `authorization_server_changed` when the server names another issuer than its preset does, or the client is from
  */
 export function createChooseClient({
+  connectors,
   registrations,
   presets,
   presetPins,
@@ -53,7 +56,17 @@ export function createChooseClient({
 }: Deps) {
   return async (connector: Connector, server: AuthorizationServer): Promise<PinnedAuthorization> => {
     if (connector.clientId !== null) {
-      const method = pickAuthMethod(server, connector.sealedClientSecret !== null)
+      const clientIssuer = await connectors.pinClientIssuer(connector, server.issuer)
+      if (clientIssuer === null) throw new AppError('conflict', 'the client of the connector was replaced meanwhile')
+      if (clientIssuer !== server.issuer) {
+        throw new AppError('authorization_server_changed', 'server names another issuer than its client is from', {
+          publicDetail:
+            'This server now names another authorization server than the one that the client_id of this connector is from. Give the connector a client_id of the new one.',
+          meta: { connectorId: connector.id, issuer: server.issuer },
+        })
+      }
+      const hasKey = connector.sealedPrivateKey !== null
+      const method = hasKey ? 'private_key_jwt' : pickAuthMethod(server, connector.sealedClientSecret !== null)
       return pinned('connector', { clientId: connector.clientId, tokenEndpointAuthMethod: method })
     }
     const preset = connector.presetId === null ? undefined : presets.byId(connector.presetId)
@@ -136,7 +149,9 @@ export function createFindClient({
       ...(clientSecret === undefined ? {} : { clientSecret }),
     })
     if (reference.clientSource === 'connector') {
-      return connector.clientId === clientId ? withSecret(openClientSecret(vault, connector)) : null
+      const isFromHere = connector.clientIssuer === null || connector.clientIssuer === reference.issuer
+      if (connector.clientId !== clientId || !isFromHere) return null
+      return { ...withSecret(openClientSecret(vault, connector)), ...ownKey(connector) }
     }
     if (reference.clientSource === 'preset') {
       const preset = connector.presetId === null ? undefined : presets.byId(connector.presetId)
@@ -148,6 +163,12 @@ export function createFindClient({
     if (reference.registrationId === null) return null
     const registration = await registrations.findById(reference.tenantId, reference.registrationId)
     return registration === null ? null : withSecret(openRegistrationSecret(vault, registration))
+  }
+
+  function ownKey(connector: Connector): Pick<Client, 'privateKey'> {
+    const pem = openPrivateKey(vault, connector)
+    const { signingAlgorithm: algorithm, keyId } = connector
+    return pem === undefined || algorithm === null ? {} : { privateKey: { pem, algorithm, keyId } }
   }
 }
 

@@ -1,15 +1,19 @@
 import type { Connector } from '../connectors/connector.ts'
+import { openFixedToken } from '../connectors/connector-secrets.ts'
 import { AppError } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Principal } from '../kernel/principal.ts'
-import { Secret } from '../kernel/secret.ts'
+import type { Secret } from '../kernel/secret.ts'
 import type { Probe, ProbeOutcome } from '../upstream/probe.ts'
 import type { Vault } from '../vault/vault.ts'
-import { type Connection, hasUsableGrant } from './connection.ts'
-import { credentialHeaders, sealFor } from './connection-secrets.ts'
+import type { ConnectAsClient } from './connect-as-client.ts'
+import { type Connection, hasUsableGrant, isRenewable } from './connection.ts'
+import { sealFor } from './connection-secrets.ts'
+import { credentialHeaders, fixedToken } from './credential.ts'
 import { cleared, withoutGrant } from './grant-changes.ts'
 import type { MintTicket, TicketRequest } from './mint-ticket.ts'
 import type { PrepareAuthorization } from './prepare-authorization.ts'
+import { probeFailure } from './probe-failure.ts'
 import type { RedirectPolicy } from './redirect-policy.ts'
 import type { RefreshConnection } from './refresh-connection.ts'
 import type { ConnectionStore } from './store.ts'
@@ -28,6 +32,7 @@ type Deps = {
   readonly connections: ConnectionStore
   readonly probe: Probe
   readonly prepareAuthorization: PrepareAuthorization
+  readonly connectAsClient: ConnectAsClient
   readonly mintTicket: MintTicket
   readonly refreshConnection: RefreshConnection
   readonly redirectPolicy: RedirectPolicy
@@ -57,10 +62,12 @@ export function createConnect(deps: Deps) {
     const ensure = () => connections.ensure(connector.tenantId, connector.id, binding.scope, binding.subjectId)
     let connection = await connections.findOf(connector.tenantId, connector.id, binding.scope, binding.subjectId)
 
-    if (request.accessToken !== undefined) return connectWithToken(principal, connector, ensure, request.accessToken)
+    const given = request.accessToken ?? fixedTokenFor(connector, connection)
+    if (given !== undefined) return connectWithToken(principal, connector, ensure, given)
 
     let outcome = await probeAs(connector, connection)
-    if (outcome.kind === 'unauthorized' && connection?.sealedRefreshToken != null && connection.challenge === null) {
+    const canRenew = connection !== null && isRenewable(connection) && connection.challenge === null
+    if (outcome.kind === 'unauthorized' && connection !== null && canRenew) {
       const refreshed = await refreshConnection(connection)
       if (refreshed.kind === 'refreshed' || refreshed.kind === 'adopted') {
         connection = refreshed.connection
@@ -69,12 +76,25 @@ export function createConnect(deps: Deps) {
         connection = await connections.find(connection.tenantId, connection.id)
       }
     }
+    if (connector.authType === 'client_credentials' && needsGrant(outcome, connection)) {
+      const challenge = outcome.kind === 'unauthorized' ? outcome.challenge : null
+      return storedOr(await deps.connectAsClient(principal, connector, challenge, ensure))
+    }
     if (outcome.kind === 'ok') return markConnected(principal, connection ?? (await ensure()))
     if (outcome.kind !== 'unauthorized') throw probeFailure(outcome)
     if (connector.authType === 'none') throw authorizationUnexpected()
+    if (connector.authType === 'token') throw accessTokenRejected(outcome.status)
     const authorization = await deps.prepareAuthorization(connector, outcome.challenge, connection?.requestedScopes)
     const link = { redirectUrl, wantsCompletion, authorization }
     return requireAuthorization(principal, connection ?? (await ensure()), link)
+  }
+
+  /** The connector's own token, unless the connection holds one that may still be good. */
+  function fixedTokenFor(connector: Connector, connection: Connection | null): Secret | undefined {
+    if (connector.authType !== 'token' || (connection !== null && hasUsableGrant(connection))) return undefined
+    const token = openFixedToken(vault, connector)
+    if (token === undefined) throw accessTokenMissing()
+    return token
   }
 
   /** A challenge that a relayed call met is believed before a probe that may pass without a token. */
@@ -83,7 +103,7 @@ export function createConnect(deps: Deps) {
     if (challenge !== null) return { kind: 'unauthorized', status: 401, challenge }
     if (connector.authType === 'oauth2' && (connection === null || !hasUsableGrant(connection)))
       return { kind: 'unauthorized', status: 401, challenge: null }
-    const headers = connection === null ? {} : credentialHeaders(vault, connection)
+    const headers = connection === null ? {} : credentialHeaders(vault, connector, connection)
     return probe({ url: new URL(connector.url), headers })
   }
 
@@ -93,13 +113,8 @@ export function createConnect(deps: Deps) {
     ensure: () => Promise<Connection>,
     accessToken: Secret,
   ): Promise<Connection> {
-    const headers = { authorization: new Secret(`Bearer ${accessToken.reveal()}`) }
-    const outcome = await probe({ url: new URL(connector.url), headers })
-    if (outcome.kind === 'unauthorized') {
-      throw new AppError('access_token_rejected', 'given token refused by the upstream', {
-        meta: { status: outcome.status },
-      })
-    }
+    const outcome = await probe({ url: new URL(connector.url), headers: fixedToken(connector, accessToken) })
+    if (outcome.kind === 'unauthorized') throw accessTokenRejected(outcome.status)
     if (outcome.kind !== 'ok') throw probeFailure(outcome)
     const connection = await ensure()
     return storedOr(
@@ -166,6 +181,25 @@ export function createConnect(deps: Deps) {
 
 export type Connect = ReturnType<typeof createConnect>
 
+/** With client_credentials: whether a token is to be asked for. A server that happens to answer without one does not decide. */
+function needsGrant(outcome: ProbeOutcome, connection: Connection | null): boolean {
+  return (
+    outcome.kind === 'unauthorized' || (outcome.kind === 'ok' && !(connection !== null && hasUsableGrant(connection)))
+  )
+}
+
+function accessTokenRejected(status: number): AppError {
+  return new AppError('access_token_rejected', 'given token refused by the upstream', { meta: { status } })
+}
+
+function accessTokenMissing(): AppError {
+  const message = 'This connector takes a fixed token. Send it as access_token, or give it to the connector in `auth`.'
+  return new AppError('invalid_request', 'connect without a token', {
+    publicDetail: message,
+    fields: [{ path: 'access_token', message }],
+  })
+}
+
 function authorizationUnexpected(): AppError {
   return new AppError('upstream_error', 'a server declared open asks for authorization', {
     publicDetail:
@@ -179,22 +213,4 @@ function completionNeedsRedirect(): AppError {
     publicDetail: message,
     fields: [{ path: 'redirect_url', message }],
   })
-}
-
-function probeFailure(outcome: Exclude<ProbeOutcome, { kind: 'ok' | 'unauthorized' }>): AppError {
-  switch (outcome.kind) {
-    case 'http_error':
-      return new AppError('upstream_error', `probe answered ${outcome.status}`, {
-        publicDetail: `The server answered with HTTP status ${outcome.status}. Nothing was changed; try again later.`,
-        meta: { status: outcome.status },
-      })
-    case 'not_mcp':
-      return new AppError('upstream_protocol_error', 'probe answer is not MCP', {
-        publicDetail: 'Something answers at this URL, but it is not an MCP server. Check the URL.',
-      })
-    case 'timeout':
-      return new AppError('upstream_timeout', 'probe timed out')
-    case 'unreachable':
-      return new AppError('upstream_unreachable', 'probe could not reach the server')
-  }
 }

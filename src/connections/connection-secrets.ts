@@ -1,4 +1,4 @@
-import { Secret } from '../kernel/secret.ts'
+import type { Secret } from '../kernel/secret.ts'
 import type { SealedPlace, Vault } from '../vault/vault.ts'
 import type { Connection } from './connection.ts'
 import type { Flow, Registration, Ticket } from './store.ts'
@@ -54,10 +54,4 @@ export function openCallback(vault: Vault, flow: Flow): Secret | undefined {
 
 export function openRegistrationSecret(vault: Vault, registration: Registration): Secret | undefined {
   return openFrom(vault, 'registrationSecret', registration, registration.sealedClientSecret)
-}
-
-/** The headers that carry a connection's credential to its upstream. Empty when it needs none. */
-export function credentialHeaders(vault: Vault, connection: Connection): Record<string, Secret> {
-  const token = openAccessToken(vault, connection)
-  return token === undefined ? {} : { authorization: new Secret(`Bearer ${token.reveal()}`) }
 }

@@ -17,6 +17,7 @@ export const disconnectCodes = [
   'malformed_token_response',
   'authorization_server_changed',
   'insufficient_scope',
+  'access_token_rejected',
 ] as const
 export type DisconnectCode = (typeof disconnectCodes)[number]
 
@@ -53,7 +54,7 @@ export type Connection = {
   readonly disconnectReason: string | null
   readonly lastError: LastError | null
   /** How calls are authorized: not at all, by a token that was given, by OAuth. Null before the first connect. */
-  readonly authType: 'none' | 'token' | 'oauth2' | null
+  readonly authType: 'none' | 'token' | 'oauth2' | 'client_credentials' | null
   readonly issuer: string | null
   readonly tokenEndpoint: string | null
   readonly revocationEndpoint: string | null
@@ -75,6 +76,11 @@ export type Connection = {
   readonly challenge: StoredChallenge | null
   readonly stepUps: StepUps | null
   readonly updatedAt: Date
+}
+
+/** True when a new access token can be had without a person. */
+export function isRenewable({ authType, sealedRefreshToken }: Connection): boolean {
+  return sealedRefreshToken !== null || authType === 'client_credentials'
 }
 
 /** True when calls can be relayed with what the connection holds, whatever its state is called. */

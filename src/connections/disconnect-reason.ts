@@ -18,4 +18,6 @@ export const disconnectReasons: Readonly<Record<DisconnectCode, string>> = {
   authorization_server_changed: 'The server now names another authorization server. Somebody has to authorize again.',
   insufficient_scope:
     'The server keeps asking for permissions that its authorization server does not give. Ask the people who run the server, then disconnect and connect again.',
+  access_token_rejected:
+    'The server no longer accepts the token of this connector. Give it a new one, then connect again.',
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../kernel/clock.ts'
-import type { Connection } from './connection.ts'
+import { type Connection, isRenewable } from './connection.ts'
 import { withoutGrant } from './grant-changes.ts'
 import type { MintTicket } from './mint-ticket.ts'
 import type { ConnectionStore } from './store.ts'
@@ -14,7 +14,7 @@ export function createExpireAccess({ connections, mintTicket, clock }: Deps) {
   return async (connection: Connection): Promise<void> => {
     const now = clock.now()
     const { accessExpiresAt } = connection
-    if (connection.sealedRefreshToken !== null || accessExpiresAt === null || accessExpiresAt > now) return
+    if (isRenewable(connection) || accessExpiresAt === null || accessExpiresAt > now) return
     const grantEpoch = connection.grantEpoch + 1
     // first, so that nobody sees a connection that waits for a person and has no link for one
     await mintTicket({ ...connection, grantEpoch }, { initiator: null, redirectUrl: null, authorization: null })

@@ -7,8 +7,9 @@ import type { Principal } from '../kernel/principal.ts'
 import { parseResourceUrl } from '../kernel/resource-url.ts'
 import type { Challenge } from '../upstream/challenge.ts'
 import type { Discover } from '../upstream/discover.ts'
-import type { Connection } from './connection.ts'
+import { type Connection, isRenewable } from './connection.ts'
 import type { DescribeNeed } from './describe-need.ts'
+import { disconnectReasons } from './disconnect-reason.ts'
 import { withoutGrant } from './grant-changes.ts'
 import type { MintTicket } from './mint-ticket.ts'
 import type { RefreshConnection } from './refresh-connection.ts'
@@ -57,15 +58,22 @@ export function createRecoverUnauthorized(deps: Deps) {
     if (connection === null) throw new AppError('not_found', 'connection went away during a call')
     const isReplaced = connection.grantEpoch !== target.grantEpoch || connection.tokenVersion !== target.tokenVersion
     if (isReplaced) return resolveUpstream(principal, target.connectorId)
-    if (refusal.status === 403) return askForMore(principal, connector, connection, refusal.challenge ?? {})
+    const hasOwnCredential = connector.authType === 'token' || connector.authType === 'client_credentials'
+    if (refusal.status === 403) {
+      return hasOwnCredential
+        ? describeNeed(principal, connector, connection, 'scope_for_good')
+        : askForMore(principal, connector, connection, refusal.challenge ?? {})
+    }
     // a second refusal, of a token that is brand-new, is not for another refresh to mend
-    if (refusal.attempt === 1 && connection.sealedRefreshToken !== null) {
+    if (refusal.attempt === 1 && isRenewable(connection)) {
       const result = await refreshConnection(connection)
       if (result.kind === 'busy') throw new AppError('refresh_in_progress', 'another process refreshes')
       if (result.kind === 'transient') throw new AppError('upstream_unreachable', 'token refresh failed for now')
       return resolveUpstream(principal, target.connectorId)
     }
-    await settledOnce(connection, () => requireAuthorization(connector, connection, refusal.challenge))
+    await settledOnce(connection, () =>
+      hasOwnCredential ? disconnect(connection) : requireAuthorization(connector, connection, refusal.challenge),
+    )
     return resolveUpstream(principal, target.connectorId)
   }
 
@@ -85,6 +93,22 @@ export function createRecoverUnauthorized(deps: Deps) {
     const current = await connections.find(connection.tenantId, connection.id)
     if (current === null) throw new AppError('not_found', 'connection went away during a call')
     return describeNeed(principal, connector, current, current.state === 'auth_required' ? 'scope' : 'scope_for_good')
+  }
+
+  /** A credential that its owner gave, and that the server refuses, is for the owner to replace: no link would help. */
+  async function disconnect(connection: Connection): Promise<void> {
+    const code = 'access_token_rejected'
+    await connections.compareAndSet(
+      connection,
+      {
+        ...withoutGrant,
+        state: 'disconnected',
+        disconnectCode: code,
+        disconnectReason: disconnectReasons[code],
+        grantEpoch: connection.grantEpoch + 1,
+      },
+      { type: 'connector.disconnected', code, detail: disconnectReasons[code] },
+    )
   }
 
   /** A token that was refused and cannot be renewed is of no more use. */

@@ -1,7 +1,6 @@
 import type { Connector } from '../connectors/connector.ts'
 import type { ConnectorStore } from '../connectors/store.ts'
 import type { Clock } from '../kernel/clock.ts'
-import { Secret } from '../kernel/secret.ts'
 import type { Background } from '../log/background.ts'
 import type { Challenge } from '../upstream/challenge.ts'
 import type { Client } from '../upstream/client.ts'
@@ -10,11 +9,11 @@ import type { ExchangeFailure, TokenEndpoint, TokenSet } from '../upstream/token
 import type { Vault } from '../vault/vault.ts'
 import type { FindClient } from './choose-client.ts'
 import type { Connection } from './connection.ts'
-import { openVerifier, sealFor } from './connection-secrets.ts'
-import { cleared } from './grant-changes.ts'
-import { accessExpiry, refreshTime } from './schedule.ts'
+import { openVerifier } from './connection-secrets.ts'
+import { bearer } from './credential.ts'
+import { newGrant } from './new-grant.ts'
 import { stepUp } from './step-up.ts'
-import type { ConnectionChanges, ConnectionStore, Flow, RegistrationStore, TicketStore } from './store.ts'
+import type { ConnectionStore, Flow, RegistrationStore, TicketStore } from './store.ts'
 
 /** `link_expired`: another attempt, or a disconnect, was quicker. */
 export type FlowFailure = ExchangeFailure | 'link_expired' | 'access_token_rejected' | 'insufficient_scope'
@@ -88,16 +87,18 @@ export function createRedeemCallback(deps: Deps) {
 
     const outcome = await probe({
       url: new URL(connector.url),
-      headers: { authorization: new Secret(`Bearer ${tokens.accessToken.reveal()}`) },
+      headers: bearer(tokens.accessToken),
     })
     if (outcome.kind === 'unauthorized') {
       revokeLater(flow, client, tokens)
       return failed(await recordRefusal(connection, flow, outcome.challenge))
     }
-    const stored = await connections.compareAndSet(connection, grantChanges(connection, flow, tokens, requestedAt), {
-      type: 'connector.connected',
-      code: 'authorized',
-    })
+    const { authorization } = flow
+    const stored = await connections.compareAndSet(
+      connection,
+      newGrant(vault, { connection, authorization, authType: 'oauth2', tokens, requestedAt, random: deps.random() }),
+      { type: 'connector.connected', code: 'authorized' },
+    )
     if (stored === null) {
       // disconnected, deleted or connected by another attempt while we were out: the person's later word counts
       revokeLater(flow, client, tokens)
@@ -134,35 +135,6 @@ export function createRedeemCallback(deps: Deps) {
     if (connection.state !== 'auth_required') return
     const lastError = { code, at: clock.now().toISOString(), retryable: false, attempts: 1 }
     await connections.compareAndSet(connection, { lastError }, { type: 'connector.auth_required', code })
-  }
-
-  function grantChanges(connection: Connection, flow: Flow, tokens: TokenSet, requestedAt: Date): ConnectionChanges {
-    const { server, client, clientSource, registrationId } = flow.authorization
-    const accessExpiresAt = accessExpiry(requestedAt, tokens.expiresInSeconds)
-    const { refreshToken } = tokens
-    return {
-      ...cleared,
-      state: 'connected',
-      authType: 'oauth2',
-      issuer: server.issuer,
-      tokenEndpoint: server.tokenEndpoint,
-      revocationEndpoint: server.revocationEndpoint ?? null,
-      resource: server.resource,
-      clientId: client.clientId,
-      clientSource,
-      registrationId,
-      tokenEndpointAuthMethod: client.tokenEndpointAuthMethod,
-      scopes: tokens.scopes ?? server.scopes,
-      requestedScopes: server.scopes,
-      grantEpoch: connection.grantEpoch + 1,
-      tokenVersion: 0,
-      accessExpiresAt,
-      // without a refresh token the worker looks again when the access token has run out, and says so
-      nextRefreshAt:
-        refreshToken === undefined ? accessExpiresAt : refreshTime(requestedAt, accessExpiresAt, deps.random()),
-      sealedAccessToken: sealFor(vault, 'accessToken', connection, tokens.accessToken),
-      sealedRefreshToken: refreshToken === undefined ? null : sealFor(vault, 'refreshToken', connection, refreshToken),
-    }
   }
 
   function revokeLater(flow: Flow, client: Client, tokens: TokenSet): void {

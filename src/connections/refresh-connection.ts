@@ -9,7 +9,7 @@ import type { RefreshOutcome, TokenEndpoint, TokenSet } from '../upstream/token-
 import { isClientUnknown } from '../upstream/token-outcome.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { FindClient } from './choose-client.ts'
-import type { Connection, DisconnectCode } from './connection.ts'
+import { type Connection, type DisconnectCode, isRenewable } from './connection.ts'
 import { openRefreshToken, sealFor } from './connection-secrets.ts'
 import { disconnectReasons } from './disconnect-reason.ts'
 import { cleared, withoutGrant } from './grant-changes.ts'
@@ -77,7 +77,7 @@ export function createRefreshConnection(deps: Deps) {
   }
 
   async function refresh(seen: Connection): Promise<RefreshResult> {
-    if (seen.sealedRefreshToken === null) return { kind: 'not_refreshable' }
+    if (!isRenewable(seen)) return { kind: 'not_refreshable' }
     const owner = newId()
     const leased = await connections.takeLease(seen, owner, timings.leaseMs)
     if (leased === null) return waitForHolder(seen)
@@ -99,19 +99,18 @@ export function createRefreshConnection(deps: Deps) {
     const connector = await connectors.find(connection.tenantId, connection.connectorId)
     const refreshToken = openRefreshToken(vault, connection)
     const { issuer, tokenEndpoint: endpoint, clientId, tokenEndpointAuthMethod } = connection
-    if (connector === null || refreshToken === undefined || issuer === null || endpoint === null)
-      return { kind: 'ended' }
+    if (connector === null || issuer === null || endpoint === null) return { kind: 'ended' }
     if (clientId === null || tokenEndpointAuthMethod === null) return { kind: 'ended' }
     const client = await findClient(connector, { ...connection, clientId, tokenEndpointAuthMethod })
     if (client === null) return end(connection, 'client_rejected')
 
+    const server = { issuer, tokenEndpoint: endpoint }
+    const { resource, requestedScopes: scopes } = connection
+    // a client that acts for itself has no refresh token: it asks as it did the first time (RFC 6749 section 4.4.3)
     const ask = () =>
-      tokenEndpoint.refresh({
-        server: { issuer, tokenEndpoint: endpoint },
-        client,
-        refreshToken,
-        resource: connection.resource,
-      })
+      refreshToken === undefined
+        ? tokenEndpoint.clientCredentials({ server, client, resource, scopes })
+        : tokenEndpoint.refresh({ server, client, refreshToken, resource })
     const requestedAt = clock.now()
     let outcome = await ask()
     // bytes were sent and no answer came: most servers take the same token once more within a short grace

@@ -3,10 +3,9 @@ import type { ConnectorStore } from '../connectors/store.ts'
 import { createFindConnector } from '../connectors/visibility.ts'
 import { AppError } from '../kernel/app-error.ts'
 import type { Principal } from '../kernel/principal.ts'
-import type { Secret } from '../kernel/secret.ts'
 import type { Vault } from '../vault/vault.ts'
-import { hasUsableGrant } from './connection.ts'
-import { credentialHeaders } from './connection-secrets.ts'
+import { hasUsableGrant, isRenewable } from './connection.ts'
+import { type CredentialHeaders, credentialHeaders } from './credential.ts'
 import type { DescribeNeed, NeedsConnection } from './describe-need.ts'
 import type { ConnectionStore } from './store.ts'
 
@@ -18,7 +17,7 @@ export type UpstreamTarget = {
   readonly grantEpoch: number
   readonly tokenVersion: number
   readonly url: string
-  readonly headers: Readonly<Record<string, Secret>>
+  readonly headers: CredentialHeaders
   readonly isRefreshable: boolean
 }
 
@@ -56,8 +55,8 @@ export function createResolveUpstream(deps: Deps) {
           grantEpoch: connection.grantEpoch,
           tokenVersion: connection.tokenVersion,
           url: connector.url,
-          headers: credentialHeaders(vault, connection),
-          isRefreshable: connection.sealedRefreshToken !== null,
+          headers: credentialHeaders(vault, connector, connection),
+          isRefreshable: isRenewable(connection),
         },
       }
     }

@@ -1,3 +1,5 @@
+import type { SigningAlgorithm } from '../upstream/private-key.ts'
+
 export const transports = ['auto', 'streamable_http'] as const
 export type Transport = (typeof transports)[number]
 
@@ -5,7 +7,7 @@ export const credentialScopes = ['user', 'tenant'] as const
 /** Whether every person gets a connection of their own, or all share the tenant's. */
 export type CredentialScope = (typeof credentialScopes)[number]
 
-export const connectorAuthTypes = ['auto', 'none', 'oauth2'] as const
+export const connectorAuthTypes = ['auto', 'none', 'token', 'oauth2', 'client_credentials'] as const
 export type ConnectorAuthType = (typeof connectorAuthTypes)[number]
 
 export type OwnerKind = 'user' | 'agent' | 'tenant'
@@ -15,8 +17,26 @@ export const tenantOwnerId = '*'
 
 export type ConnectorMetadata = Readonly<Record<string, string>>
 
-/** A remote MCP server registered in a tenant. Credentials and state are on its connections. */
-export type Connector = {
+/** How a connector's server is authorized, as its owner said. */
+export type ConnectorAuth = {
+  readonly authType: ConnectorAuthType
+  readonly clientId: string | null
+  readonly sealedClientSecret: string | null
+  /** The authorization server that the client is from: the first that it met. Its secret goes to no other. */
+  readonly clientIssuer: string | null
+  /** For client_credentials: PKCS #8 in PEM. */
+  readonly sealedPrivateKey: string | null
+  readonly keyId: string | null
+  readonly signingAlgorithm: SigningAlgorithm | null
+  /** Where a fixed token goes; null: `Authorization`. */
+  readonly tokenHeader: string | null
+  /** What stands before it; null: `Bearer` in `Authorization`, nothing elsewhere. */
+  readonly tokenScheme: string | null
+  readonly sealedToken: string | null
+}
+
+/** A remote MCP server registered in a tenant. Grants and state are on its connections. */
+export type Connector = ConnectorAuth & {
   readonly id: string
   readonly tenantId: string
   readonly ownerKind: OwnerKind
@@ -30,9 +50,6 @@ export type Connector = {
   readonly metadata: ConnectorMetadata | null
   readonly presetId: string | null
   readonly enabled: boolean
-  readonly authType: ConnectorAuthType
-  readonly clientId: string | null
-  readonly sealedClientSecret: string | null
   readonly scopes: readonly string[]
   readonly createdByPrincipalId: string
   readonly createdAt: Date

@@ -5,8 +5,8 @@ import type { Principal } from '../kernel/principal.ts'
 import type { Secret } from '../kernel/secret.ts'
 import type { PresetCatalog } from '../presets/match-preset.ts'
 import type { Vault } from '../vault/vault.ts'
-import { sealClientSecret } from './client-secret.ts'
-import type { Connector, ConnectorAuthType, ConnectorMetadata, CredentialScope, Transport } from './connector.ts'
+import type { Connector, ConnectorMetadata, CredentialScope, Transport } from './connector.ts'
+import { type AuthRequest, changeAuth, initialAuth } from './connector-auth.ts'
 import { readConnectorUrl } from './read-connector-url.ts'
 import type { ConnectorStore } from './store.ts'
 import { ownerFor } from './visibility.ts'
@@ -19,7 +19,8 @@ export type CreateConnectorRequest = {
   /** Default true. */
   readonly matchPreset?: boolean
   readonly transport?: Transport
-  readonly authType?: ConnectorAuthType
+  /** Default: found out by asking the server. */
+  readonly auth?: AuthRequest
   readonly scopes?: readonly string[]
   /** Default: `user` for a person or agent, `tenant` for a manager. */
   readonly credentialScope?: CredentialScope
@@ -36,12 +37,11 @@ type Deps = {
 /**
  * Registers a remote MCP server. Nothing is contacted yet.
  *
- * @throws AppError `url_invalid`, `url_not_allowed`, `client_id_missing`, `connector_exists`
+ * @throws AppError `url_invalid`, `url_not_allowed`, `client_id_missing`, `invalid_request`, `connector_exists`
  */
 export function createCreateConnector({ connectors, presets, addressPolicy, vault }: Deps) {
   return async (principal: Principal, request: CreateConnectorRequest): Promise<Connector> => {
     const url = readConnectorUrl(request.url, addressPolicy)
-    if (request.clientSecret !== undefined && request.clientId === undefined) throw clientIdMissing()
     const id = newId()
     const owner = ownerFor(principal)
     const preset = request.matchPreset === false ? undefined : presets.match(url)
@@ -57,26 +57,13 @@ export function createCreateConnector({ connectors, presets, addressPolicy, vaul
       metadata: request.metadata ?? null,
       presetId: preset?.id ?? null,
       enabled: true,
-      authType: request.authType ?? 'auto',
-      clientId: request.clientId ?? null,
-      sealedClientSecret:
-        request.clientSecret === undefined
-          ? null
-          : sealClientSecret(vault, { id, tenantId: principal.tenantId }, request.clientSecret),
+      ...changeAuth(vault, { ...initialAuth, id, tenantId: principal.tenantId }, request),
       scopes: request.scopes ?? [],
       createdByPrincipalId: principal.id,
     })
     if (created === null) throw connectorExists()
     return created
   }
-}
-
-export function clientIdMissing(): AppError {
-  const message = 'A client_secret needs a client_id.'
-  return new AppError('client_id_missing', 'secret without id', {
-    publicDetail: message,
-    fields: [{ path: 'client_id', message }],
-  })
 }
 
 export function connectorExists(): AppError {

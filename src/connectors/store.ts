@@ -1,22 +1,12 @@
 import type { Principal } from '../kernel/principal.ts'
-import type { Connector } from './connector.ts'
+import type { Connector, ConnectorAuth } from './connector.ts'
 
 export type NewConnector = Omit<Connector, 'createdAt' | 'updatedAt'>
 
 export type ConnectorChanges = Partial<
   Pick<
     Connector,
-    | 'url'
-    | 'urlKey'
-    | 'label'
-    | 'transport'
-    | 'metadata'
-    | 'presetId'
-    | 'enabled'
-    | 'authType'
-    | 'clientId'
-    | 'sealedClientSecret'
-    | 'scopes'
+    'url' | 'urlKey' | 'label' | 'transport' | 'metadata' | 'presetId' | 'enabled' | 'scopes' | keyof ConnectorAuth
   >
 >
 
@@ -50,6 +40,12 @@ export type ConnectorStore = {
     changes: ConnectorChanges,
     options: { readonly voidsCredentials: boolean; readonly actorId: string },
   ): Promise<Connector | 'exists' | null>
+  /**
+   * Records the authorization server that the connector's client is from, unless one is recorded.
+   *
+   * @returns the one that is recorded; null when the connector has another client by now
+   */
+  pinClientIssuer(connector: Connector, issuer: string): Promise<string | null>
   /** False when it was gone already. Connections, tickets and flows go with it. */
   delete(tenantId: string, id: string, actorId: string): Promise<boolean>
 }

@@ -4,9 +4,9 @@ import type { Principal } from '../kernel/principal.ts'
 import type { Secret } from '../kernel/secret.ts'
 import type { PresetCatalog } from '../presets/match-preset.ts'
 import type { Vault } from '../vault/vault.ts'
-import { sealClientSecret } from './client-secret.ts'
-import type { Connector, ConnectorAuthType, ConnectorMetadata, Transport } from './connector.ts'
-import { clientIdMissing, connectorExists } from './create-connector.ts'
+import type { Connector, ConnectorAuth, ConnectorMetadata, Transport } from './connector.ts'
+import { type AuthRequest, authOf, changeAuth, voidsGrants } from './connector-auth.ts'
+import { connectorExists } from './create-connector.ts'
 import { readConnectorUrl } from './read-connector-url.ts'
 import type { ConnectorChanges, ConnectorStore } from './store.ts'
 
@@ -17,7 +17,7 @@ export type UpdateConnectorRequest = {
   readonly clientSecret?: Secret | null
   readonly metadata?: ConnectorMetadata | null
   readonly transport?: Transport
-  readonly authType?: ConnectorAuthType
+  readonly auth?: AuthRequest
   readonly scopes?: readonly string[]
   readonly label?: string
   readonly enabled?: boolean
@@ -37,7 +37,8 @@ type Deps = {
  * loses its grant, flows and links in the same transaction: a token never meets a host it was not made for.
  *
  * @returns the new connector, and whether that happened
- * @throws AppError `url_invalid`, `url_not_allowed`, `client_id_missing`, `connector_exists`, `not_found`
+ * @throws AppError `url_invalid`, `url_not_allowed`, `client_id_missing`, `invalid_request`, `connector_exists`,
+ *   `not_found`
  */
 export function createUpdateConnector({ connectors, presets, addressPolicy, vault }: Deps) {
   return async (
@@ -45,31 +46,19 @@ export function createUpdateConnector({ connectors, presets, addressPolicy, vaul
     connector: Connector,
     request: UpdateConnectorRequest,
   ): Promise<{ connector: Connector; voidsCredentials: boolean }> => {
+    const before = authOf(connector)
+    const after = changedAuth()
     const changes: ConnectorChanges = {
+      ...after,
       ...(request.url === undefined ? {} : changedUrl(request.url)),
-      ...(request.clientId === undefined ? {} : { clientId: request.clientId }),
-      ...(request.clientSecret === undefined
-        ? request.clientId === undefined
-          ? {}
-          : { sealedClientSecret: null } // a secret belongs to the client id that it came with
-        : {
-            sealedClientSecret:
-              request.clientSecret === null ? null : sealClientSecret(vault, connector, request.clientSecret),
-          }),
       ...(request.metadata === undefined ? {} : { metadata: request.metadata }),
       ...(request.transport === undefined ? {} : { transport: request.transport }),
-      ...(request.authType === undefined ? {} : { authType: request.authType }),
       ...(request.scopes === undefined ? {} : { scopes: request.scopes }),
       ...(request.label === undefined ? {} : { label: request.label }),
       ...(request.enabled === undefined ? {} : { enabled: request.enabled }),
     }
-    const next = { ...connector, ...changes }
-    if (next.sealedClientSecret !== null && next.clientId === null) throw clientIdMissing()
-    const voidsCredentials =
-      next.url !== connector.url ||
-      next.authType !== connector.authType ||
-      next.clientId !== connector.clientId ||
-      next.sealedClientSecret !== connector.sealedClientSecret
+    const isElsewhere = changes.url !== undefined && changes.url !== connector.url
+    const voidsCredentials = isElsewhere || (after !== null && voidsGrants(before, after))
     const updated = await connectors.update(connector, changes, { voidsCredentials, actorId: principal.id })
     if (updated === 'exists') throw connectorExists()
     if (updated === null) throw new AppError('not_found', 'connector went away')
@@ -77,7 +66,16 @@ export function createUpdateConnector({ connectors, presets, addressPolicy, vaul
 
     function changedUrl(raw: string): ConnectorChanges {
       const url = readConnectorUrl(raw, addressPolicy)
-      return { url: url.href, urlKey: url.key, presetId: presets.match(url)?.id ?? null }
+      const presetId = presets.match(url)?.id ?? null
+      return { url: url.href, urlKey: url.key, presetId, ...(url.href === connector.url ? {} : { clientIssuer: null }) }
+    }
+
+    /** Null where nothing is said about it, so that another change at the same moment stands. */
+    function changedAuth(): ConnectorAuth | null {
+      const { auth, clientId, clientSecret } = request
+      if (auth === undefined && clientId === undefined && clientSecret === undefined) return null
+      const { id, tenantId } = connector
+      return changeAuth(vault, { ...before, id, tenantId }, request)
     }
   }
 }

@@ -1,8 +1,10 @@
 import type { z } from 'zod'
 import type { Event } from '../audit/event.ts'
+import { isRenewable } from '../connections/connection.ts'
 import type { ConnectorView } from '../connections/view-connectors.ts'
 import type { Diagnosis } from '../doctor/report.ts'
 import type { Preset } from '../presets/preset.ts'
+import { representAuth } from './connector-auth.ts'
 import type { diagnosisSchema } from './doctor-schemas.ts'
 import type { connectorSchema, eventSchema, presetSchema } from './schemas.ts'
 
@@ -25,13 +27,13 @@ export function representConnector(view: ConnectorView, publicUrl: URL): z.input
     enabled: connector.enabled,
     label: connector.label,
     credential_scope: connector.credentialScope,
-    auth: { type: connector.authType },
+    auth: representAuth(connector, view.isManageable),
     ...(view.isManageable
       ? { client_id: connector.clientId, has_client_secret: connector.sealedClientSecret !== null }
       : {}),
     scopes: [...(connection?.scopes ?? [])],
     token_expires_at: timeOrNull(connection?.accessExpiresAt),
-    next_refresh_at: connection?.sealedRefreshToken == null ? null : timeOrNull(connection.nextRefreshAt),
+    next_refresh_at: connection == null || !isRenewable(connection) ? null : timeOrNull(connection.nextRefreshAt),
     last_error: connection?.lastError ?? null,
     created_at: connector.createdAt.toISOString(),
     updated_at: new Date(Math.max(connector.updatedAt.getTime(), connection?.updatedAt.getTime() ?? 0)).toISOString(),

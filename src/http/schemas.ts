@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { eventTypes } from '../audit/event.ts'
 import { connectionStates, disconnectCodes } from '../connections/connection.ts'
-import { connectorAuthTypes, credentialScopes, transports } from '../connectors/connector.ts'
+import { credentialScopes, transports } from '../connectors/connector.ts'
 import { isId } from '../kernel/id.ts'
-import { Secret } from '../kernel/secret.ts'
+import { authBody, authSchema } from './connector-auth.ts'
+import { optional, secretText, tokenText } from './fields.ts'
 
 const id = z.uuid()
 const time = z.iso.datetime()
@@ -22,18 +23,8 @@ const metadataSchema = z
   .refine((metadata) => Object.keys(metadata).length <= 16, 'must have at most 16 keys')
   .describe('Up to 16 pairs of text that you choose; `name` and `description` are shown to people.')
 
-const secretText = z
-  .string()
-  .min(1)
-  .max(4096)
-  .transform((value) => new Secret(value))
-
 const scopeToken = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/, 'must be a scope token (RFC 6749 section 3.3)')
 const scopeList = z.array(scopeToken).max(64)
-const authSchema = z.strictObject({ type: z.enum(connectorAuthTypes) })
-
-/** A body's optional field; clients of Agent Stack send null for "not given". */
-const optional = <S extends z.ZodType>(schema: S) => schema.nullish().transform((value) => value ?? undefined)
 
 export const createConnectorBody = z.strictObject({
   url: z.string().describe('The address of the MCP server.'),
@@ -44,7 +35,7 @@ export const createConnectorBody = z.strictObject({
     'Whether a preset for this URL supplies what you leave out. Default: true.',
   ),
   transport: optional(z.enum(transports)),
-  auth: optional(authSchema).describe('How the server is authorized. Default: found out by asking it.'),
+  auth: optional(authBody).describe('How the server is authorized. Default: found out by asking it.'),
   scopes: optional(scopeList).describe('OAuth scopes to ask for. Default: those that the server names.'),
   credential_scope: optional(z.enum(credentialScopes)).describe(
     '`user`: each person connects for themselves; `tenant`: one connection for all.',
@@ -58,7 +49,7 @@ export const updateConnectorBody = z.strictObject({
   client_secret: secretText.nullable().optional(),
   metadata: metadataSchema.nullable().optional(),
   transport: z.enum(transports).optional(),
-  auth: authSchema.optional(),
+  auth: authBody.optional(),
   scopes: scopeList.optional(),
   label: maxCharacters(64).optional(),
   enabled: z.boolean().optional(),
@@ -66,7 +57,7 @@ export const updateConnectorBody = z.strictObject({
 
 const connectRequest = z.strictObject({
   redirect_url: optional(z.string().min(1)).describe('Where the browser goes afterwards. Default: a page of ours.'),
-  access_token: optional(secretText).describe('A token that you have already; then nobody is asked.'),
+  access_token: optional(tokenText).describe('A token that you have already; then nobody is asked.'),
   completion: optional(z.literal('code')).describe(
     'Connect only after you post the completion that comes back with redirect_url.',
   ),
@@ -124,7 +115,7 @@ export const connectorSchema = z
     enabled: z.boolean(),
     label: z.string(),
     credential_scope: z.enum(credentialScopes),
-    auth: z.object({ type: z.enum(connectorAuthTypes) }),
+    auth: authSchema,
     client_id: z.string().nullable().optional().describe('For those who manage the connector.'),
     has_client_secret: z.boolean().optional().describe('For those who manage the connector.'),
     scopes: z.array(z.string()).describe('What the current grant may do.'),

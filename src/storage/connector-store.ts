@@ -1,5 +1,6 @@
 import type {
   Connector,
+  ConnectorAuth,
   ConnectorAuthType,
   ConnectorMetadata,
   CredentialScope,
@@ -20,6 +21,7 @@ const toConnector = (row: ConnectorRow): Connector => ({
   credentialScope: row.credentialScope as CredentialScope,
   transport: row.transport as Transport,
   authType: row.authType as ConnectorAuthType,
+  signingAlgorithm: row.signingAlgorithm as ConnectorAuth['signingAlgorithm'],
   metadata: row.metadata as ConnectorMetadata | null,
 })
 
@@ -124,6 +126,14 @@ export function createPrismaConnectorStore(database: Database): ConnectorStore {
         if (isUniqueViolation(error)) return 'exists'
         throw error
       }
+    },
+
+    async pinClientIssuer({ id, tenantId, clientId }, issuer) {
+      const rows = await database.$queryRaw<{ issuer: string }[]>`UPDATE connectors
+        SET client_issuer = coalesce(client_issuer, ${issuer})
+        WHERE id = ${id}::uuid AND tenant_id = ${tenantId}::uuid AND client_id = ${clientId}
+        RETURNING client_issuer AS issuer`
+      return rows[0]?.issuer ?? null
     },
 
     async delete(tenantId, id, _actorId) {

@@ -1,22 +1,30 @@
 import { type ClientAuth, ClientSecretPost, None, PrivateKeyJwt } from 'openid-client'
 import type { Client } from './client.ts'
 import type { SigningKey } from './client-keys.ts'
+import { type ClientPrivateKey, importPrivateKey } from './private-key.ts'
 
 /**
  * How a client authenticates at a token endpoint (RFC 6749 section 2.3.1; RFC 7523 for `private_key_jwt`, with the issuer as
  * the assertion's audience). Without a secret: by its name alone.
  *
- * @param signingKey asked for only when an assertion is to be signed
+ * @param signingKey ours; asked for only when an assertion is to be signed with it
  */
 export async function clientAuthentication(
-  { clientSecret, tokenEndpointAuthMethod }: Client,
+  { clientSecret, privateKey, tokenEndpointAuthMethod }: Client,
   signingKey: () => Promise<SigningKey>,
 ): Promise<ClientAuth> {
-  if (tokenEndpointAuthMethod === 'private_key_jwt') return PrivateKeyJwt(await signingKey())
+  if (tokenEndpointAuthMethod === 'private_key_jwt') {
+    return PrivateKeyJwt(privateKey === undefined ? await signingKey() : await ownKey(privateKey))
+  }
   if (clientSecret === undefined || tokenEndpointAuthMethod === 'none') return None()
   return tokenEndpointAuthMethod === 'client_secret_post'
     ? ClientSecretPost(clientSecret.reveal())
     : clientSecretBasic(clientSecret.reveal())
+}
+
+async function ownKey(privateKey: ClientPrivateKey): Promise<Parameters<typeof PrivateKeyJwt>[0]> {
+  const key = await importPrivateKey(privateKey)
+  return privateKey.keyId === null ? key : { key, kid: privateKey.keyId }
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Secret } from '../kernel/secret.ts'
+import type { ClientPrivateKey } from './private-key.ts'
 
 export const tokenEndpointAuthMethods = [
   'none',
@@ -14,5 +15,7 @@ export type Client = {
   readonly clientId: string
   /** Absent for a public client. */
   readonly clientSecret?: Secret
+  /** For `private_key_jwt` with a key of the client's own; absent: ours. */
+  readonly privateKey?: ClientPrivateKey
   readonly tokenEndpointAuthMethod: TokenEndpointAuthMethod
 }

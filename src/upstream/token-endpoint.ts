@@ -4,6 +4,7 @@ import {
   authorizationCodeGrant,
   ClientError,
   Configuration,
+  clientCredentialsGrant,
   customFetch,
   refreshTokenGrant,
   tokenRevocation,
@@ -63,6 +64,15 @@ export type Refresh = {
 
 export type RefreshOutcome = TokenOutcome
 
+export type ClientCredentials = {
+  readonly server: Pick<AuthorizationServer, 'issuer' | 'tokenEndpoint'>
+  readonly client: Client
+  /** The `resource` of the grant; null: none is sent. */
+  readonly resource: string | null
+  /** Empty: none are named. */
+  readonly scopes: readonly string[]
+}
+
 export type Revocation = {
   readonly server: Pick<AuthorizationServer, 'issuer' | 'tokenEndpoint'> & { readonly revocationEndpoint: string }
   readonly client: Client
@@ -77,6 +87,11 @@ export type TokenEndpoint = {
   exchangeCode(exchange: CodeExchange): Promise<ExchangeResult>
   /** Redeems a refresh token once, within 12 seconds. Every way in which it can end is an outcome. */
   refresh(refresh: Refresh): Promise<RefreshOutcome>
+  /**
+   * Asks for a token on the client's own account (RFC 6749 section 4.4, with RFC 8707's `resource`), within 12 seconds.
+   * Every way in which it can end is an outcome.
+   */
+  clientCredentials(request: ClientCredentials): Promise<TokenOutcome>
   /**
    * Asks for a token to be revoked (RFC 7009), within 5 seconds. What the server answers does not matter.
    *
@@ -160,6 +175,16 @@ export function createTokenEndpoint(deps: TokenEndpointDeps): TokenEndpoint {
         refreshTokenGrant(config, refreshToken.reveal(), {
           ...(resource === null ? {} : { resource }),
           ...(scopes === undefined ? {} : { scope: scopes.join(' ') }),
+        }),
+      )
+      return outcome ?? { kind: 'malformed' }
+    },
+
+    async clientCredentials({ server, client, resource, scopes }) {
+      const outcome = await request(server, client, refreshMs, (config) =>
+        clientCredentialsGrant(config, {
+          ...(resource === null ? {} : { resource }),
+          ...(scopes.length === 0 ? {} : { scope: scopes.join(' ') }),
         }),
       )
       return outcome ?? { kind: 'malformed' }

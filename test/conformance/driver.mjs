@@ -130,10 +130,15 @@ async function drive({ id }) {
   }
 }
 
+/** The client that the suite registered, if it did, as the fields of a new connector. */
+function clientOf({ client_id, client_secret, private_key_pem: private_key, signing_algorithm }) {
+  if (!MCP_CONFORMANCE_SCENARIO.startsWith('auth/client-credentials-')) return { client_id, client_secret }
+  return { auth: { type: 'client_credentials', client_id, client_secret, private_key, signing_algorithm } }
+}
+
 async function main() {
   if (notOffered.includes(MCP_CONFORMANCE_SCENARIO)) return { outcome: 'not_offered' }
-  const { client_id, client_secret } = context
-  const connector = await rest('POST', '', { url: process.argv.at(-1), client_id, client_secret })
+  const connector = await rest('POST', '', { url: process.argv.at(-1), ...clientOf(context) })
   try {
     return await drive(connector)
   } finally {

@@ -14,6 +14,7 @@ import { createFindConnector } from '../../connectors/visibility.ts'
 import type { Principal } from '../../kernel/principal.ts'
 import { resourceUrlKey } from '../../kernel/resource-url.ts'
 import type { PresetCatalog } from '../../presets/match-preset.ts'
+import { readAuth } from '../connector-auth.ts'
 import { representConnector, representEvent, representList, representPreset } from '../representations.ts'
 import { defineRoute, type Route } from '../route.ts'
 import {
@@ -94,7 +95,7 @@ export function createConnectorRoutes(deps: ConnectorRoutesDeps): Route[] {
           clientSecret: client_secret,
           matchPreset: match_preset,
           credentialScope: credential_scope,
-          authType: auth?.type,
+          auth: auth === undefined ? undefined : readAuth(auth),
         })
         return representOne(principal, await deps.createConnector(principal, request as CreateConnectorRequest))
       },
@@ -158,7 +159,12 @@ export function createConnectorRoutes(deps: ConnectorRoutesDeps): Route[] {
       errors: ['not_found', 'forbidden', 'url_invalid', 'url_not_allowed', 'client_id_missing', 'connector_exists'],
       handle: async ({ principal, params, body }) => {
         const { client_id, client_secret, auth, ...rest } = body
-        const request = present({ ...rest, clientId: client_id, clientSecret: client_secret, authType: auth?.type })
+        const request = present({
+          ...rest,
+          clientId: client_id,
+          clientSecret: client_secret,
+          auth: auth === undefined ? undefined : readAuth(auth),
+        })
         const connector = await findConnector(principal, params.id)
         return representOne(
           principal,
@@ -207,6 +213,8 @@ export function createConnectorRoutes(deps: ConnectorRoutesDeps): Route[] {
         'authorization_server_changed',
         'pkce_unsupported',
         'client_registration_failed',
+        'authorization_failed',
+        'insufficient_scope',
         'client_id_required',
         ...upstreamErrors,
       ],

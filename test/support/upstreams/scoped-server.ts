@@ -33,6 +33,8 @@ export type ScopedServer = {
   moveTo(issuer: ScopedIssuer): void
   /** The scope that a tool, or `tools/list`, needs; '' for none. Without it: `basic`. */
   readonly needs: Map<string, string>
+  /** While true no token is good enough: 401. */
+  isRefusing: boolean
   close(): Promise<void>
 }
 
@@ -157,7 +159,7 @@ export async function startScopedServer(issuer: ScopedIssuer): Promise<ScopedSer
     }
     const needed = needs.get(message.params?.name ?? message.method) ?? 'basic'
     const token = scopesOf.get(authorization?.replace(/^Bearer /, '') ?? '')
-    if (token === undefined || token.issuer !== current.origin) return refuse(401, 'basic')
+    if (server.isRefusing || token === undefined || token.issuer !== current.origin) return refuse(401, 'basic')
     if (needed !== '' && !needed.split(' ').every((scope) => token.scopes.includes(scope))) return refuse(403, needed)
     if (message.method === 'tools/list') return respondResult({ tools: [] })
     if (message.method === 'tools/call') return respondResult({ content: [{ type: 'text', text: 'pong' }] })
@@ -172,13 +174,15 @@ export async function startScopedServer(issuer: ScopedIssuer): Promise<ScopedSer
     return method === 'POST' ? serve(headers.authorization, body) : respond(405, '', { allow: 'POST' })
   })
 
-  return {
+  const server: ScopedServer = {
     url,
     issuer,
     needs,
+    isRefusing: false,
     moveTo(next) {
       current = next
     },
     close: upstream.close,
   }
+  return server
 }

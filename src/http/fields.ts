@@ -1,0 +1,20 @@
+import { z } from 'zod'
+import { Secret } from '../kernel/secret.ts'
+
+/** A body's optional field; clients of Agent Stack send null for "not given". */
+export const optional = <S extends z.ZodType>(schema: S) => schema.nullish().transform((value) => value ?? undefined)
+
+const maxSecretLength = 4096
+
+export const secretText = z
+  .string()
+  .min(1)
+  .max(maxSecretLength)
+  .transform((value) => new Secret(value))
+
+/** A token as a header can carry it (RFC 9110 section 5.5): visible ASCII, spaces only inside. */
+export const tokenText = z
+  .string()
+  .max(maxSecretLength)
+  .regex(/^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/, 'must be text that a header can carry')
+  .transform((value) => new Secret(value))
