@@ -1,4 +1,4 @@
-import { SettingsError } from './config/settings.ts'
+import { isAppError } from './kernel/app-error.ts'
 import type { Logger } from './log/logger.ts'
 
 export type Stoppable = { close(): Promise<void> }
@@ -85,8 +85,8 @@ export async function runProcess(log: Logger, start: (control: ProcessControl) =
   if (ending.signal.aborted) await closeAndExit(running)
 }
 
-/** Why a process could not start, for the person who started it. */
+/** Why a process or a command could not do its work, for the person who started it. */
 export function describeStartFailure(error: unknown): string {
-  if (error instanceof SettingsError) return error.message
-  return error instanceof Error ? error.message : 'The start failed.'
+  if (isAppError(error)) return error.publicDetail ?? error.message
+  return error instanceof Error ? error.message : 'It failed, and nothing says why.'
 }

@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { App } from '../app.ts'
 import { addMs, systemClock } from '../kernel/clock.ts'
 import { isId } from '../kernel/id.ts'
 import { type PrincipalKind, principalKinds, type Role, roles, type Scope, scopes } from '../kernel/principal.ts'
+import type { Access } from './open-access.ts'
 
 type CreateOptions = {
   label: string
@@ -33,31 +33,31 @@ export function addApiKeyCommands(program: Command): void {
     .option('--scopes <list>', `comma-separated: ${scopes.join(', ')} (default: all of the role)`, readScopes)
     .option('--expires-in-days <n>', 'days until the key stops working (default: never)', readDays)
     .addOption(json())
-    .action((options: CreateOptions) => withApp((app) => create(app, options)))
+    .action((options: CreateOptions) => withAccess((parts) => create(parts, options)))
 
   keys
     .command('list')
     .description('list the keys of a tenant, newest first')
     .addOption(tenant())
     .addOption(json())
-    .action((options: TenantOptions) => withApp((app) => list(app, options)))
+    .action((options: TenantOptions) => withAccess((parts) => list(parts, options)))
 
   keys
     .command('revoke <id>')
     .description('revoke a key, at once and for good')
     .addOption(tenant())
-    .action((id: string, options: TenantOptions) => withApp((app) => revoke(app, id, options)))
+    .action((id: string, options: TenantOptions) => withAccess((parts) => revoke(parts, id, options)))
 }
 
-/** The application is loaded only when a command needs it: help and mistakes answer at once. */
-async function withApp(use: (app: App) => Promise<void>): Promise<void> {
-  const { withApp: open } = await import('./open-app.ts')
+/** The program is loaded only when a command needs it: help and mistakes answer at once. */
+async function withAccess(use: (access: Access) => Promise<void>): Promise<void> {
+  const { withAccess: open } = await import('./open-access.ts')
   await open(use)
 }
 
-async function create(app: App, options: CreateOptions): Promise<void> {
-  const { key, apiKey } = await app.issueApiKey({
-    tenantId: await tenantId(app, options.tenant),
+async function create({ access, issueApiKey }: Access, options: CreateOptions): Promise<void> {
+  const { key, apiKey } = await issueApiKey({
+    tenantId: await tenantId(access, options.tenant),
     label: options.label,
     kind: options.kind,
     subject: options.subject ?? options.label,
@@ -73,8 +73,8 @@ async function create(app: App, options: CreateOptions): Promise<void> {
   console.error(`Key ${apiKey.id} for ${apiKey.kind} "${apiKey.subject}", role ${apiKey.role}. It is not shown again.`)
 }
 
-async function list(app: App, options: TenantOptions): Promise<void> {
-  const keys = await app.access.listApiKeys(await tenantId(app, options.tenant))
+async function list({ access }: Access, options: TenantOptions): Promise<void> {
+  const keys = await access.listApiKeys(await tenantId(access, options.tenant))
   if (options.json === true) {
     console.log(JSON.stringify(keys))
     return
@@ -113,15 +113,15 @@ function columns(rows: readonly string[][]): string {
     .join('\n')
 }
 
-async function revoke(app: App, id: string, options: TenantOptions): Promise<void> {
+async function revoke({ access }: Access, id: string, options: TenantOptions): Promise<void> {
   if (!isId(id)) throw new Error('That is not the id of a key. "patchbay api-keys list" shows the ids.')
-  const isFound = await app.access.revokeApiKey(await tenantId(app, options.tenant), id, systemClock.now())
+  const isFound = await access.revokeApiKey(await tenantId(access, options.tenant), id, systemClock.now())
   if (!isFound) throw new Error(`There is no key ${id} in tenant ${options.tenant}.`)
   console.log(`Key ${id} is revoked.`)
 }
 
-async function tenantId(app: App, slug: string): Promise<string> {
-  const tenant = await app.access.findTenant(slug)
+async function tenantId(access: Access['access'], slug: string): Promise<string> {
+  const tenant = await access.findTenant(slug)
   if (tenant === null) throw new Error(`There is no tenant "${slug}".`)
   return tenant.id
 }
