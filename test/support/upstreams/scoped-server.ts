@@ -23,6 +23,8 @@ export type ScopedIssuer = {
   gives: (scopes: readonly string[]) => readonly string[]
   /** What the token endpoint says to every request, in place of a token. */
   refuses: Answer | null
+  /** From now on no access token that it gave so far is good for anything. */
+  forgetTokens(): void
   close(): Promise<void>
 }
 
@@ -131,6 +133,9 @@ export async function startScopedIssuer(): Promise<ScopedIssuer> {
     registrations: () => registrations,
     gives: (scopes) => scopes,
     refuses: null,
+    forgetTokens() {
+      for (const [token, facts] of scopesOf) if (facts.issuer === origin) scopesOf.delete(token)
+    },
     close: upstream.close,
   }
   return issuer
