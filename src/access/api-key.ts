@@ -55,6 +55,8 @@ export function createIssueApiKey({ access, clock }: Deps) {
 }
 
 const operatorLabel = 'ADMIN_API_KEY'
+/** Nobody else is given this name, so its keys are the setting's. */
+const operator = { kind: 'service', subject: 'patchbay-operator' } as const
 
 /**
  * Makes the operator's key in tenant `default` be exactly the one that the setting names: an older value stops working,
@@ -64,13 +66,12 @@ export function createBootstrapAccess({ access, clock }: Deps) {
   return async (adminApiKey: Secret | undefined): Promise<void> => {
     const tenant = await access.ensureTenant('default', 'Default')
     const keyHash = adminApiKey === undefined ? null : hashToken(adminApiKey.reveal())
-    await access.revokeOtherKeysOfLabel(tenant.id, operatorLabel, keyHash, clock.now())
+    await access.revokeOtherKeysOf({ tenantId: tenant.id, ...operator }, keyHash, clock.now())
     if (keyHash === null) return
     await access.ensureApiKey({
       tenantId: tenant.id,
       label: operatorLabel,
-      kind: 'service',
-      subject: 'operator',
+      ...operator,
       role: 'admin',
       scopes: scopesOfRole('admin'),
       keyHash,

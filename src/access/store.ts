@@ -46,6 +46,10 @@ export type AccessStore = {
   listApiKeys(tenantId: string): Promise<ApiKey[]>
   /** False when there is no such key in the tenant. Revoking twice is fine. */
   revokeApiKey(tenantId: string, id: string, now: Date): Promise<boolean>
-  /** Revokes every live key of that label but the one with `keepHash`. */
-  revokeOtherKeysOfLabel(tenantId: string, label: string, keepHash: string | null, now: Date): Promise<void>
+  /** Revokes every live key of that principal but the one with `keepHash`. */
+  revokeOtherKeysOf(
+    owner: { readonly tenantId: string; readonly kind: PrincipalKind; readonly subject: string },
+    keepHash: string | null,
+    now: Date,
+  ): Promise<void>
 }

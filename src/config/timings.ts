@@ -5,7 +5,7 @@ export const defaultTimings = {
   /** A connect's attempt to talk to the server, in all. */
   probeMs: 15_000,
   /** Finding a server's authorization server, in all. */
-  discoveryMs: 12_000,
+  discoveryMs: 8_000,
   ticketTtlMs: 24 * 3_600_000,
   flowTtlMs: 600_000,
   refresh: {

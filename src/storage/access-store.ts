@@ -92,10 +92,10 @@ export function createPrismaAccessStore(database: Database): AccessStore {
       return count > 0
     },
 
-    async revokeOtherKeysOfLabel(tenantId, label, keepHash, now) {
+    async revokeOtherKeysOf({ tenantId, kind, subject }, keepHash, now) {
       const others = keepHash === null ? {} : { keyHash: { not: keepHash } }
       await database.apiKey.updateMany({
-        where: { tenantId, label, revokedAt: null, ...others },
+        where: { tenantId, principal: { kind, subject }, revokedAt: null, ...others },
         data: { revokedAt: now },
       })
     },

@@ -24,6 +24,8 @@ export type RegisterClientDeps = {
 
 const clientName = 'Patchbay'
 const maxBytes = 64 * 1024
+/** A connect answers within 30 s in all: 15 for the probe, 8 for discovery, the rest for this. */
+const totalMs = 6000
 
 /** RFC 7591 section 3.2.1, as real servers answer: numbers as text, empty strings for what is not there. */
 const answerSchema = z.object({
@@ -51,6 +53,7 @@ export function createRegisterClient({ fetch, jwksUri }: RegisterClientDeps): Re
     const response = await fetch(server.registrationEndpoint, {
       method: 'POST',
       maxBytes,
+      totalMs,
       headers: { accept: 'application/json', 'content-type': 'application/json' },
       body: JSON.stringify({
         client_name: clientName,
