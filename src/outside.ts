@@ -52,7 +52,11 @@ export function createOutside({ settings, env, timings, egress = {} }: OutsideOp
     dispatcher,
     fetch,
     probe: createProbe({ fetch, totalMs: timings.probeMs }),
-    discover: createDiscover({ fetch, totalMs: timings.discoveryMs }),
+    discover: createDiscover({
+      fetch,
+      totalMs: timings.discoveryMs,
+      isLegacyFallbackAllowed: settings.LEGACY_ENDPOINT_FALLBACK === 'on',
+    }),
     /** The URL of our client metadata document; null where authorization servers could not fetch it. */
     clientMetadataUrl: clientMetadataUrl(settings.PUBLIC_URL, settings.CLIENT_METADATA_URL),
   }

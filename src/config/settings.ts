@@ -107,6 +107,12 @@ export const settingTable = {
     schema: z.url({ protocol: /^https$/, error: 'must be an https:// URL' }),
     about: 'https URL of our own client metadata document, where another one than ours is to be used.',
   },
+  LEGACY_ENDPOINT_FALLBACK: {
+    schema: z.enum(['on', 'off']),
+    fallback: 'on',
+    about:
+      '`on`: a server that publishes no metadata at all is taken for one of MCP 2025-03-26, with `/authorize`, `/token` and `/register` on its origin. `off`: it is refused.',
+  },
   CORS_ORIGINS: {
     schema: urls,
     about: 'Browser origins that may call the MCP endpoints, comma-separated. Default: none but the own.',

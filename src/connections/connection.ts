@@ -66,6 +66,8 @@ export type Connection = {
   readonly scopes: readonly string[]
   /** What the last authorization asked for; a step-up asks for no less. */
   readonly requestedScopes: readonly string[]
+  /** True when the authorization server publishes nothing, so that nobody knows whether it checks the PKCE verifier. */
+  readonly isPkceUnverified: boolean
   readonly grantEpoch: number
   readonly tokenVersion: number
   readonly failCount: number

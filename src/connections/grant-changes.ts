@@ -23,6 +23,7 @@ export const withoutGrant = {
   tokenEndpointAuthMethod: null,
   scopes: [],
   requestedScopes: [],
+  isPkceUnverified: false,
   stepUps: null,
   nextRefreshAt: null,
   accessExpiresAt: null,

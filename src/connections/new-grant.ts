@@ -38,6 +38,7 @@ export function newGrant(vault: Vault, grant: NewGrant): ConnectionChanges {
     tokenEndpointAuthMethod: client.tokenEndpointAuthMethod,
     scopes: tokens.scopes ?? server.scopes,
     requestedScopes: server.scopes,
+    isPkceUnverified: authType === 'oauth2' && !server.isPkceVerified,
     grantEpoch: connection.grantEpoch + 1,
     tokenVersion: 0,
     accessExpiresAt,

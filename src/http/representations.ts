@@ -32,6 +32,7 @@ export function representConnector(view: ConnectorView, publicUrl: URL): z.input
       ? { client_id: connector.clientId, has_client_secret: connector.sealedClientSecret !== null }
       : {}),
     scopes: [...(connection?.scopes ?? [])],
+    pkce_unverified: connection?.isPkceUnverified ?? false,
     token_expires_at: timeOrNull(connection?.accessExpiresAt),
     next_refresh_at: connection == null || !isRenewable(connection) ? null : timeOrNull(connection.nextRefreshAt),
     last_error: connection?.lastError ?? null,

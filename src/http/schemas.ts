@@ -119,6 +119,9 @@ export const connectorSchema = z
     client_id: z.string().nullable().optional().describe('For those who manage the connector.'),
     has_client_secret: z.boolean().optional().describe('For those who manage the connector.'),
     scopes: z.array(z.string()).describe('What the current grant may do.'),
+    pkce_unverified: z
+      .boolean()
+      .describe('True for a server of 2025-03-26 that publishes nothing: PKCE is used, but perhaps not checked.'),
     token_expires_at: time.nullable(),
     next_refresh_at: time.nullable(),
     last_error: z.object({ code: z.string(), at: time, retryable: z.boolean(), attempts: z.int() }).nullable(),

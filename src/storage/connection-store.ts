@@ -34,7 +34,7 @@ export async function voidConnections(transaction: Transaction, tenantId: string
       access_expires_at = NULL, sealed_access_token = NULL, sealed_refresh_token = NULL, sealed_extra_headers = NULL,
       auth_type = NULL, issuer = NULL, token_endpoint = NULL, revocation_endpoint = NULL, resource = NULL, client_id = NULL,
       client_source = NULL, registration_id = NULL, token_endpoint_auth_method = NULL, scopes = '{}',
-      requested_scopes = '{}', step_ups = NULL, challenge = NULL,
+      requested_scopes = '{}', is_pkce_unverified = false, step_ups = NULL, challenge = NULL,
       last_error = NULL, fail_count = 0, updated_at = now()
     WHERE tenant_id = ${tenantId}::uuid AND connector_id = ${connectorId}::uuid`
   await transaction.ticket.deleteMany({ where: { tenantId, connection: { connectorId } } })

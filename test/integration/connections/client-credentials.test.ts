@@ -158,6 +158,7 @@ describe('auth type client_credentials', () => {
     expect(await read(id)).to.include({ state: 'disconnected', disconnect_code: 'access_token_rejected' })
   })
 
+  // @guards src/storage/connector-store.ts:pinClientIssuer
   it('MX-05: sends nothing to another authorization server than the first', async () => {
     const id = await createConnector(patchbay, server.url, withSecret)
     await connect(id)

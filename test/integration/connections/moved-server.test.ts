@@ -34,6 +34,7 @@ describe('when the server names another authorization server than before', () =>
 
   const read = async (id: string) => (await patchbay.request('GET', `/api/v1/connectors/${id}`)).body
 
+  // @guards src/connections/recover-unauthorized.ts:hasMoved
   it('MX-05: ends the grant with authorization_server_changed, and nothing of it reaches the new one', async () => {
     const id = await createConnector(patchbay, server.url)
     await authorize(patchbay, id)
@@ -83,6 +84,7 @@ describe('when the server names another authorization server than before', () =>
     expect(first.revoked).to.deep.equal([])
   })
 
+  // @guards src/storage/connector-store.ts:pinClientIssuer
   it('MX-05: a client that was registered by hand stays with its authorization server', async () => {
     const id = await createConnector(patchbay, server.url, { client_id: 'by-hand', client_secret: 'canary-secret' })
     await authorize(patchbay, id)

@@ -17,6 +17,8 @@ export type ScopedIssuer = {
   readonly tokenRequests: readonly TokenRequest[]
   /** Each token that was asked to be revoked so far. */
   readonly revoked: readonly string[]
+  /** What its metadata says from now on, besides the usual. */
+  says: Readonly<Record<string, unknown>>
   /** How many clients it has registered. */
   readonly registrations: () => number
   /** Which of the scopes that are asked for it gives. Default: all. */
@@ -109,7 +111,7 @@ export async function startScopedIssuer(): Promise<ScopedIssuer> {
     const form = Object.fromEntries(new URLSearchParams(body))
     switch (pathname) {
       case '/.well-known/oauth-authorization-server':
-        return respondJson(metadata)
+        return respondJson({ ...metadata, ...issuer.says })
       case '/register':
         registrations += 1
         return respondJson({ client_id: `client-${registrations}`, token_endpoint_auth_method: 'none' }, 201)
@@ -133,6 +135,7 @@ export async function startScopedIssuer(): Promise<ScopedIssuer> {
     registrations: () => registrations,
     gives: (scopes) => scopes,
     refuses: null,
+    says: {},
     forgetTokens() {
       for (const [token, facts] of scopesOf) if (facts.issuer === origin) scopesOf.delete(token)
     },
