@@ -24,6 +24,8 @@ export type ProbeOutcome =
 /** What went over the wire in one attempt to talk MCP. Only POSTs count: the rest is by the way. */
 export type Observed = {
   posts: number
+  /** How many of them came to an end other than taking too long. */
+  ended: number
   /** Of the last POST that was answered. */
   status?: number
   /** Why the last POST was not answered. */
@@ -62,13 +64,17 @@ export function observe(
       if (isPost) note(observed, response)
       return response
     } catch (error) {
-      if (isPost) observed.failure = error
+      if (isPost) {
+        observed.failure = error
+        if (isAppError(error) && error.code !== 'upstream_timeout') observed.ended += 1
+      }
       throw error
     }
   }
 }
 
 function note(observed: Observed, { status, headers }: Response): void {
+  observed.ended += 1
   observed.status = status
   if (status !== 401 && status !== 403) return
   const header = headers.get('www-authenticate')

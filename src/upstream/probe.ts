@@ -44,9 +44,20 @@ export function createProbe({ fetch, totalMs = 15_000 }: ProbeDeps): Probe {
     const end = performance.now() + totalMs
     const remainingMs = (): number => Math.max(0, end - performance.now())
     const first = await attempt(fetch, request, 'auto', { remainingMs, discoverMs: totalMs / 3 })
-    if (!isWorthLegacyAttempt(first.outcome, first.observed) || remainingMs() === 0) return first.outcome
-    return (await attempt(fetch, request, 'legacy', { remainingMs, discoverMs: 0 })).outcome
+    if (!isWorthLegacyAttempt(first.outcome, first.observed) || remainingMs() === 0)
+      return judged(first.outcome, first.observed)
+    const second = await attempt(fetch, request, 'legacy', { remainingMs, discoverMs: 0 })
+    return judged(second.outcome, first.observed)
   }
+}
+
+/**
+ * A server that takes long over the modern question, and does not know the old one that the client tries then, is slow:
+ * what it says to the old one (a 4xx, mostly) is not what is wrong with it.
+ */
+function judged(outcome: ProbeOutcome, { posts, ended }: Observed): ProbeOutcome {
+  const isStrange = outcome.kind === 'not_mcp' || (outcome.kind === 'http_error' && outcome.status < 500)
+  return isStrange && ended < posts ? { kind: 'timeout' } : outcome
 }
 
 /** The time limit on a body may fire just before ours; what ends in this last moment ended by being late. */
@@ -64,7 +75,7 @@ async function attempt(
   era: Era,
   limits: Limits,
 ): Promise<{ outcome: ProbeOutcome; observed: Observed }> {
-  const observed: Observed = { posts: 0 }
+  const observed: Observed = { posts: 0, ended: 0 }
   const transport = new StreamableHTTPClientTransport(url, {
     fetch: observe(fetch, { observed, credential: headers, remainingMs: limits.remainingMs }),
   })

@@ -227,6 +227,15 @@ describe('createProbe', () => {
     })
   })
 
+  it('calls a modern server slow that is, whatever it says to the old question', async () => {
+    for (const answer of [respond(400), respond(404), respondHtml('<p>hello</p>')]) {
+      serveLegacy({ 'server/discover': hang(), initialize: answer })
+      expect(await probe(900)).to.deep.equal({ kind: 'timeout' })
+    }
+    serveLegacy({ 'server/discover': hang(), initialize: respond(503) })
+    expect(await probe(900)).to.deep.equal({ kind: 'http_error', status: 503 })
+  })
+
   describe('when an older server chokes on the modern question', () => {
     const chokes: Readonly<Record<string, Answer>> = {
       'hangs on it': hang(),
