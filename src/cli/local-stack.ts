@@ -7,8 +7,10 @@ import type { Logger } from '../log/logger.ts'
 import type { ProcessControl } from '../run-process.ts'
 import { startEmbeddedPostgres } from '../storage/embedded-postgres.ts'
 import { acquireInstanceLock, type InstanceLock } from '../storage/instance-lock.ts'
+import { preloadSchemaEngine } from '../storage/schema-engine.ts'
 import { ensureFirstKey, type FirstKey } from './first-key.ts'
 import { requireFreePort } from './free-port.ts'
+import { startSandboxProcess } from './sandbox-process.ts'
 import { shownPath } from './shown-path.ts'
 import { startWorkerProcess } from './worker-process.ts'
 
@@ -36,8 +38,8 @@ type Part = { readonly name: string; readonly stop: () => Promise<void> }
 const shutdown = { noticeMs: 0, drainMs: 3000 }
 
 /**
- * Starts everything on this machine: the database where none is given, the API, the worker as a process of its own, and the
- * sandbox. What was started is stopped again when a later part fails.
+ * Starts everything on this machine: the database where none is given, the API, and the worker and
+ * the sandbox as processes of their own. What was started is stopped again when a later part fails.
  *
  * @throws Error with a sentence for people: another start runs here, a port is taken, the database does not start, its
  *   encryption keys are not at hand; or the reason of `signal`
@@ -76,7 +78,7 @@ async function startParts(
   const [databaseUrl, program, sandboxUrl] = await together(
     settings.DATABASE_URL ?? startDatabase(options, lock, parts),
     loadProgram(),
-    hasSandbox ? startSandbox(settings, parts) : null,
+    hasSandbox ? startSandbox(options, parts) : null,
   )
   signal.throwIfAborted()
   await program.prepareDatabase(databaseUrl, settings, log)
@@ -113,13 +115,9 @@ async function loadProgram() {
   return { createApp, startHttpServer, prepareDatabase, requireKeys }
 }
 
-async function startSandbox(settings: Settings, parts: Part[]): Promise<string> {
-  const program = await import('../sandbox/sandbox.ts')
-  const sandbox = await program.startSandbox({
-    port: settings.SANDBOX_PORT,
-    tokenTtlSeconds: settings.SANDBOX_TOKEN_TTL,
-  })
-  parts.push({ name: 'sandbox', stop: () => sandbox.close() })
+async function startSandbox(options: LocalStackOptions, parts: Part[]): Promise<string> {
+  const sandbox = await startSandboxProcess(options)
+  parts.push({ name: 'sandbox', stop: () => sandbox.stop() })
   return sandbox.url
 }
 
@@ -142,7 +140,10 @@ async function startDatabase(
   parts: Part[],
 ): Promise<Secret> {
   const dataDir = settings.DATA_DIR
-  if (!existsSync(join(dataDir, 'postgres'))) say(`Making a database in ${shownPath(dataDir)} (only once) ...`)
+  if (!existsSync(join(dataDir, 'postgres'))) {
+    say(`Making a database in ${shownPath(dataDir)} (only once) ...`)
+    preloadSchemaEngine()
+  }
   const postgres = await startEmbeddedPostgres({ dataDir, log })
   let isStopping = false
   parts.push({
