@@ -37,11 +37,10 @@ async function sourceHash() {
     const entries = await readdir(join(root, folder), { recursive: true, withFileTypes: true }).catch(() => [])
     const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
     // The generated client is stood for by the hash of its schema.
-    for (const path of paths.filter((path) => !path.startsWith(join(root, 'src', 'storage', 'generated'))).sort()) {
-      hash
-        .update(path.slice(root.length))
-        .update('\0')
-        .update(await readFile(path))
+    const own = paths.filter((path) => !path.startsWith(join(root, 'src', 'storage', 'generated'))).sort()
+    const contents = await Promise.all(own.map((path) => readFile(path)))
+    for (const [index, path] of own.entries()) {
+      hash.update(path.slice(root.length)).update('\0').update(contents[index])
     }
   }
   return hash.digest('hex')

@@ -32,6 +32,13 @@ export type OpenedSchemaEngine = {
 type Glue = typeof import('@prisma/schema-engine-wasm/schema_engine_bg')
 let loading: Promise<Glue> | undefined
 
+/** Begins to load the engine, which takes about half a second, for whoever knows that it will be needed. */
+export function preloadSchemaEngine(): void {
+  loading ??= load()
+  // whoever opens it then learns of a failure
+  loading.catch(() => {})
+}
+
 /**
  * Opens Prisma's schema engine, the part that knows migrations, as WebAssembly: npm delivers it whole, where the
  * native one would be downloaded from elsewhere. The first call takes about half a second.
