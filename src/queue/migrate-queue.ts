@@ -1,4 +1,16 @@
-import { assertSchemaCompatibility, LATEST_SCHEMA_VERSION, runMigrations, SchemaMigrationRequiredError } from 'bullmq'
+import { createRequire } from 'node:module'
+
+type Migrations = Pick<
+  typeof import('bullmq'),
+  'assertSchemaCompatibility' | 'LATEST_SCHEMA_VERSION' | 'runMigrations' | 'SchemaMigrationRequiredError'
+>
+
+// The package's front door loads all of it, Redis client included, which takes ten times as long, at every start.
+const load = createRequire(import.meta.url)
+const { assertSchemaCompatibility, runMigrations, SchemaMigrationRequiredError } = load(
+  'bullmq/dist/cjs/postgres/migrator.js',
+) as Migrations
+const { LATEST_SCHEMA_VERSION } = load('bullmq/dist/cjs/postgres/migrations/index.js') as Migrations
 
 /** The PostgreSQL schema that BullMQ's tables live in. */
 export const queueSchema = 'bullmq'
