@@ -271,7 +271,8 @@ describe('the architecture', () => {
 
   for (const { title, rule, breaks, keeps } of cases) {
     describe(title, () => {
-      it('in every module', () => {
+      const row = /undici|fetch|outgoing|only egress/.test(title) ? 'SS-01: ' : ''
+      it(`${row}in every module`, () => {
         const problems = modules.flatMap((module) => rule(module))
         expect(problems, `\n${problems.join('\n')}\n`).to.deep.equal([])
       })

@@ -153,7 +153,7 @@ export async function authorize(patchbay: Patchbay, id: string): Promise<void> {
   await page.dump()
 }
 
-export async function authorizeAndDisconnect(patchbay: Patchbay, id: string): Promise<void> {
+async function authorizeAndDisconnect(patchbay: Patchbay, id: string): Promise<void> {
   await authorize(patchbay, id)
   await patchbay.request('POST', `${connectors}/${id}/disconnect`)
 }
