@@ -23,7 +23,7 @@ export type NpmStart = {
   /** What it printed so far, on both streams; a terminal's line ends are plain ones here. */
   output(): string
   /** Milliseconds from the command to the last line of what it prints when it runs. Throws with the output if it ends instead. */
-  ready(): Promise<number>
+  ready(timeoutMs?: number): Promise<number>
   readonly ended: Promise<Ended>
   /** What Ctrl-C does, on a terminal or without one. */
   interrupt(): void
@@ -33,7 +33,6 @@ export type NpmStart = {
   killGroup(signal: NodeJS.Signals): void
 }
 
-const readyTimeoutMs = 60_000
 const lastLine = 'Stop with Ctrl-C.'
 
 /** The environment of somebody who has set nothing of ours, and does not stand inside an npm script. */
@@ -71,8 +70,8 @@ export function npmStart({ settings, folder = packageRoot(), isOnTerminal = fals
   return {
     pid,
     output: () => output,
-    async ready() {
-      await until('npm start', () => hasEnded || output.includes(lastLine), readyTimeoutMs).catch((cause: unknown) => {
+    async ready(timeoutMs = 60_000) {
+      await until('npm start', () => hasEnded || output.includes(lastLine), timeoutMs).catch((cause: unknown) => {
         throw new Error(`npm start is not ready:\n${output}`, { cause })
       })
       if (!output.includes(lastLine)) throw new Error(`npm start ended:\n${output}`)

@@ -15,9 +15,13 @@ export type WalkthroughResult = {
   readonly text: string
 }
 
-/** Pastes the lines into bash, all at once, and is the person in the browser when a link appears. */
-export async function runWalkthrough(lines: string, account: string): Promise<WalkthroughResult> {
-  const shell = spawn('bash', [], { cwd: packageRoot(), env: plainEnvironment(), stdio: 'pipe' })
+/** Pastes the lines into bash in the checkout, all at once, and is the person in the browser when a link appears. */
+export async function runWalkthrough(
+  lines: string,
+  account: string,
+  folder: string = packageRoot(),
+): Promise<WalkthroughResult> {
+  const shell = spawn('bash', [], { cwd: folder, env: plainEnvironment(), stdio: 'pipe' })
   let output = ''
   let complaints = ''
   let link: string | null = null
