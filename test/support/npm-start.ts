@@ -47,7 +47,8 @@ export function plainEnvironment(): Record<string, string> {
 
 export function npmStart({ settings, folder = packageRoot(), isOnTerminal = false }: NpmStartOptions): NpmStart {
   const startedAt = performance.now()
-  const [command, args] = isOnTerminal ? ['script', ['-qec', 'npm start', '/dev/null']] : ['npm', ['start']]
+  // `exec`: a shell that waits for npm would die of the terminal's Ctrl-C itself, and npm's exit code with it
+  const [command, args] = isOnTerminal ? ['script', ['-qec', 'exec npm start', '/dev/null']] : ['npm', ['start']]
   const child: ChildProcess = spawn(command, args, {
     cwd: folder,
     detached: true,
