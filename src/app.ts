@@ -52,7 +52,7 @@ import { createPrismaConnectorStore } from './storage/connector-store.ts'
 import { createPrismaEventStore } from './storage/event-store.ts'
 import { createPrismaFlowStore, createPrismaRegistrationStore, createPrismaTicketStore } from './storage/flow-stores.ts'
 import { createPrismaPresetPinStore } from './storage/preset-pin-store.ts'
-import { openDatabase } from './storage/prisma-client.ts'
+import { openDatabase, openPool } from './storage/prisma-client.ts'
 import { createClientKeys } from './upstream/client-keys.ts'
 import { clientKeysPath } from './upstream/client-metadata-document.ts'
 import { createRegisterClient } from './upstream/register-client.ts'
@@ -89,7 +89,8 @@ export function createApp(options: AppOptions) {
   const { presets, addressPolicy, dispatcher, fetch, probe, discover, clientMetadataUrl } = outside
   const background = createBackground(log)
 
-  const database = openDatabase({ url: databaseUrl, poolSize: settings.DATABASE_POOL_SIZE })
+  const pool = openPool({ url: databaseUrl, poolSize: settings.DATABASE_POOL_SIZE })
+  const database = openDatabase(pool)
   const access = createPrismaAccessStore(database)
   const connectors = createPrismaConnectorStore(database)
   const connections = createPrismaConnectionStore(database)
@@ -291,6 +292,7 @@ export function createApp(options: AppOptions) {
       await background.drain()
       await dispatcher.close()
       await database.$disconnect()
+      await pool.end()
     },
   }
 }

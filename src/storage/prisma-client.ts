@@ -1,4 +1,5 @@
 import { PrismaPg } from '@prisma/adapter-pg'
+import pg from 'pg'
 import type { Secret } from '../kernel/secret.ts'
 import { PrismaClient } from './generated/client.ts'
 
@@ -12,17 +13,27 @@ export type Transaction = Parameters<
 type Options = { readonly url: Secret; readonly poolSize: number }
 
 /**
- * Opens the database. Connections are made when first needed; `$disconnect()` closes them.
+ * The connections of a process to PostgreSQL, made when first needed; `end()` closes them. Prisma and the statements that
+ * are written by hand (where a refresh a millisecond counts) share them.
  *
  * Waits for a free connection and statements are bounded, so that a database in trouble gives errors, not hangs.
  */
-export function openDatabase({ url, poolSize }: Options): Database {
-  const adapter = new PrismaPg({
+export function openPool({ url, poolSize }: Options): pg.Pool {
+  const pool = new pg.Pool({
     connectionString: url.reveal(),
     max: poolSize,
     connectionTimeoutMillis: 5000,
     statement_timeout: 10_000,
     idleTimeoutMillis: 30_000,
   })
+  // a connection that breaks while idle is replaced by the next query; without a listener it would end the process
+  pool.on('error', () => {})
+  return pool
+}
+
+/** Prisma over a pool, which stays open after `$disconnect()`, or over one of its own, which does not. */
+export function openDatabase(over: pg.Pool | Options): Database {
+  const isShared = over instanceof pg.Pool
+  const adapter = new PrismaPg(isShared ? over : openPool(over), { disposeExternalPool: !isShared })
   return new PrismaClient({ adapter, errorFormat: 'minimal' })
 }
