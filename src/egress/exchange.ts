@@ -13,6 +13,11 @@ export type ExchangeLimits = {
   /** Bytes of body, counted as they come. */
   readonly maxBytes: number
   readonly headersMs: number
+  /**
+   * Whether a socket may serve several requests. Without it each has a connection of its own: on a socket that the server
+   * gives up in the same moment, a request is in doubt.
+   */
+  readonly isSocketKept: boolean
 }
 
 /** An answer at its headers. Its body must be read or cancelled. */
@@ -114,8 +119,7 @@ export function startExchange(
       headers: request.headers,
       body: request.body,
       headersTimeout: limits.headersMs,
-      // A connection of its own for each request: a socket that died while idle would leave a token request in doubt.
-      reset: true,
+      reset: !limits.isSocketKept,
     },
     handler,
   )

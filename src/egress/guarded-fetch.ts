@@ -14,6 +14,8 @@ export type GuardedRequestInit = RequestInit & {
   readonly maxRedirects?: number
   /** Hands the answer over at its headers; cap and deadline go on applying to its body. */
   readonly stream?: boolean
+  /** Lets the socket serve the next request to that origin as well, for a few seconds (default false). */
+  readonly keepSocket?: boolean
 }
 
 /**
@@ -45,6 +47,7 @@ export function createGuardedFetch({ policy, dispatcher }: GuardedFetchDeps): Gu
     return startExchange(dispatcher, request, {
       maxBytes: init.maxBytes ?? defaultMaxBytes,
       headersMs: init.headersMs ?? defaultHeadersMs,
+      isSocketKept: init.keepSocket ?? false,
     })
   }
 

@@ -9,7 +9,7 @@ import {
   refreshTokenGrant,
   tokenRevocation,
 } from 'openid-client'
-import type { GuardedFetch } from '../egress/guarded-fetch.ts'
+import type { GuardedFetch, GuardedRequestInit } from '../egress/guarded-fetch.ts'
 import { AppError } from '../kernel/app-error.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import type { Secret } from '../kernel/secret.ts'
@@ -108,8 +108,11 @@ export type TokenEndpointDeps = {
 }
 
 const maxBytes = 64 * 1024
-const refreshMs = 12_000
-const exchangeMs = 15_000
+type Sending = Pick<GuardedRequestInit, 'totalMs' | 'maxBytes' | 'keepSocket'>
+/** A code is good for one request, so it gets a socket that is surely fresh. */
+const exchanging: Sending = { totalMs: 15_000, maxBytes }
+/** A refresh that met a dying socket is tried once more; a new TLS connection for each would be most of its cost. */
+const refreshing: Sending = { totalMs: 12_000, maxBytes, keepSocket: true }
 const revokeMs = 5000
 
 /**
@@ -125,13 +128,13 @@ export function createTokenEndpoint(deps: TokenEndpointDeps): TokenEndpoint {
   const request = async (
     server: Refresh['server'] & Partial<AuthorizationServer>,
     client: Client,
-    totalMs: number,
+    sending: Sending,
     send: (config: Configuration) => Promise<unknown>,
   ): Promise<TokenOutcome | null> => {
     let outcome: TokenOutcome | null = null
     const config = await configure(server, client, signingKey)
     config[customFetch] = async (url, { method, headers, body }) => {
-      outcome = classifyTokenAnswer(await ask(url, { method, headers, body: formOf(body), totalMs, maxBytes }))
+      outcome = classifyTokenAnswer(await ask(url, { method, headers, body: formOf(body), ...sending }))
       return Response.json({ access_token: 'stand-in', token_type: 'bearer' })
     }
     await send(config)
@@ -154,7 +157,7 @@ export function createTokenEndpoint(deps: TokenEndpointDeps): TokenEndpoint {
       const callback = new URL(redirectUri)
       callback.search = callbackParameters.toString()
       try {
-        const outcome = await request(server, client, exchangeMs, (config) =>
+        const outcome = await request(server, client, exchanging, (config) =>
           authorizationCodeGrant(
             config,
             callback,
@@ -171,7 +174,7 @@ export function createTokenEndpoint(deps: TokenEndpointDeps): TokenEndpoint {
     },
 
     async refresh({ server, client, refreshToken, resource, scopes }) {
-      const outcome = await request(server, client, refreshMs, (config) =>
+      const outcome = await request(server, client, refreshing, (config) =>
         refreshTokenGrant(config, refreshToken.reveal(), {
           ...(resource === null ? {} : { resource }),
           ...(scopes === undefined ? {} : { scope: scopes.join(' ') }),
@@ -181,7 +184,7 @@ export function createTokenEndpoint(deps: TokenEndpointDeps): TokenEndpoint {
     },
 
     async clientCredentials({ server, client, resource, scopes }) {
-      const outcome = await request(server, client, refreshMs, (config) =>
+      const outcome = await request(server, client, refreshing, (config) =>
         clientCredentialsGrant(config, {
           ...(resource === null ? {} : { resource }),
           ...(scopes.length === 0 ? {} : { scope: scopes.join(' ') }),
