@@ -43,6 +43,7 @@ import { type Clock, systemClock } from './kernel/clock.ts'
 import type { Secret } from './kernel/secret.ts'
 import { createBackground } from './log/background.ts'
 import type { Logger } from './log/logger.ts'
+import { createMetrics } from './metrics/metrics.ts'
 import { createOutside, type EgressParts } from './outside.ts'
 import { createMcpEndpoint, type McpEndpoint } from './proxy/mcp-endpoint.ts'
 import { createPrismaAccessStore } from './storage/access-store.ts'
@@ -88,9 +89,15 @@ export function createApp(options: AppOptions) {
   const outside = createOutside({ settings, env, timings, egress })
   const { presets, addressPolicy, dispatcher, fetch, probe, discover, clientMetadataUrl } = outside
   const background = createBackground(log)
+  const metrics = createMetrics()
 
   const pool = openPool({ url: databaseUrl, poolSize: settings.DATABASE_POOL_SIZE })
   const database = openDatabase(pool)
+  metrics.watch('databaseConnections', () => [
+    { label: 'total', value: pool.totalCount },
+    { label: 'idle', value: pool.idleCount },
+    { label: 'waiting', value: pool.waitingCount },
+  ])
   const access = createPrismaAccessStore(database)
   const connectors = createPrismaConnectorStore(database)
   const connections = createPrismaConnectionStore(database)
@@ -224,6 +231,7 @@ export function createApp(options: AppOptions) {
       sessionKeys: vault.deriveKeys('mcp-session'),
       publicUrl,
       allowedOrigins: settings.CORS_ORIGINS ?? [],
+      metrics: metrics.relay,
       log,
     })
     const isReady = async () => !isShuttingDown() && (await isDatabaseUp())
@@ -261,6 +269,7 @@ export function createApp(options: AppOptions) {
       allowedHosts: settings.isLoopback ? loopbackHosts(publicUrl) : [],
       mcpEndpoint,
       koaCallback,
+      metrics: metrics.http,
       log,
       clock,
     })
@@ -277,6 +286,8 @@ export function createApp(options: AppOptions) {
   }
 
   return {
+    /** What this process counts. */
+    metrics,
     access,
     connections,
     presets,

@@ -3,6 +3,7 @@ import { type IncomingMessage, type ServerOptions, type ServerResponse, STATUS_C
 import type { ErrorCode } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Logger } from '../log/logger.ts'
+import type { HttpMetrics, Surface } from '../metrics/http-metrics.ts'
 import type { McpCall } from '../proxy/call.ts'
 import type { McpEndpoint } from '../proxy/mcp-endpoint.ts'
 
@@ -34,6 +35,7 @@ export type FrontDoorDeps = {
   readonly mcpEndpoint: Pick<McpEndpoint, 'handle'>
   /** Whatever is no MCP endpoint. */
   readonly koaCallback: Handler
+  readonly metrics: HttpMetrics
   readonly log: Logger
   readonly clock: Clock
 }
@@ -61,23 +63,28 @@ export function requestRecord(request: IncomingMessage): RequestRecord {
  * counts it, and logs one line when it is over.
  */
 export function createFrontDoor(deps: FrontDoorDeps): FrontDoor {
-  const { mcpEndpoint, koaCallback, log, clock } = deps
+  const { mcpEndpoint, koaCallback, metrics, log, clock } = deps
   const hosts = new Set([deps.publicUrl.host, ...deps.allowedHosts].map((host) => host.toLowerCase()))
   const waiting: (() => void)[] = []
   let inFlight = 0
 
   function watch(request: IncomingMessage, response: ServerResponse, record: McpCall): void {
     const { path } = record
+    const surface = surfaceOf(record)
     const startedAt = clock.now().getTime()
     inFlight += 1
+    metrics.began(surface)
     response.on('close', () => {
       inFlight -= 1
       if (inFlight === 0) for (const resolve of waiting.splice(0)) resolve()
+      const status = response.headersSent ? response.statusCode : null
+      const durationMs = clock.now().getTime() - startedAt
+      metrics.ended(surface, status, durationMs)
       const line = {
         method: request.method,
         path: record.connectorId === '' ? loggablePath(path) : path,
-        status: response.headersSent ? response.statusCode : null,
-        durationMs: clock.now().getTime() - startedAt,
+        status,
+        durationMs,
         principalId: record.principalId,
         requestId: record.requestId,
       }
@@ -172,6 +179,11 @@ function refuse(response: ServerResponse, requestId: string, { status, code, det
     connection: 'close',
   })
   response.end(body)
+}
+
+function surfaceOf({ connectorId, path }: McpCall): Surface {
+  if (connectorId !== '') return 'mcp'
+  return path.startsWith('/api/') ? 'api' : 'page'
 }
 
 const maxLoggedPath = 256

@@ -3,6 +3,7 @@ import type { UpstreamTarget } from '../connections/resolve-upstream.ts'
 import { AppError, isAppError } from '../kernel/app-error.ts'
 import type { Principal } from '../kernel/principal.ts'
 import type { Logger } from '../log/logger.ts'
+import type { RelayMetrics } from '../metrics/relay-metrics.ts'
 import type { McpCall, Reply } from './call.ts'
 import { challengeHeaders } from './challenge.ts'
 import { writeConnectPrompt } from './connect-prompt.ts'
@@ -29,6 +30,7 @@ export type McpEndpointDeps = {
   readonly publicUrl: URL
   /** Browser origins that may call, besides our own. */
   readonly allowedOrigins: readonly string[]
+  readonly metrics: RelayMetrics
   readonly log: Logger
   readonly limits?: Partial<ProxyLimits>
 }
@@ -61,12 +63,12 @@ const noBody = Buffer.alloc(0)
  * credential is renewed once and the call repeated once.
  */
 export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
-  const { authenticate, resolveUpstream, recoverUnauthorized, dispatcher, publicUrl, log } = deps
+  const { authenticate, resolveUpstream, recoverUnauthorized, dispatcher, publicUrl, metrics, log } = deps
   const limits: ProxyLimits = { ...defaultProxyLimits, ...deps.limits }
   const heartbeat = createHeartbeat(limits)
   const origins = createOriginPolicy(publicUrl, deps.allowedOrigins)
   const sessions = createSessionBinding(deps.sessionKeys)
-  const relayDeps = { dispatcher, heartbeat, limits }
+  const relayDeps = { dispatcher, heartbeat, limits, metrics }
 
   async function answer(request: IncomingMessage, response: ServerResponse, call: McpCall): Promise<void> {
     const head = readRequestHead(request.rawHeaders)
@@ -100,7 +102,9 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
     for (const attempt of [1, 2] as const) {
       if (resolution.kind === 'needs_connection' || reply.response.destroyed) break
       const { target } = resolution
+      const sentAt = performance.now()
       const outcome = await relayOnce(incoming, principal, target, body)
+      metrics.relayed(outcome.kind, performance.now() - sentAt)
       if (outcome.kind === 'failed') throw outcome.error
       if (outcome.kind !== 'unauthorized') return
       const { status, challenge } = outcome

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { AppError } from '../kernel/app-error.ts'
+import type { RelayMetrics } from '../metrics/relay-metrics.ts'
 import type { Challenge } from '../upstream/challenge.ts'
 import { type AnswerPlan, planAnswer } from './answer-plan.ts'
 import { commonHeaders, type Reply, writeAnswer } from './call.ts'
@@ -20,6 +21,7 @@ export type RelayDeps = {
   readonly dispatcher: UpstreamDispatcher
   readonly heartbeat: Heartbeat
   readonly limits: ProxyLimits
+  readonly metrics: RelayMetrics
 }
 
 export type Attempt = {
@@ -181,6 +183,7 @@ class Relay implements UpstreamHandler, Beating, Relaying {
     // Comments change the length of an event stream.
     if (!isEvents && head.contentLength !== null) headers.push('content-length', String(head.contentLength))
     this.#phase = 'streaming'
+    if (isEvents) this.#deps.metrics.streamOpened()
     this.#unsentHead = headers
     // The head goes with the first bytes if those are here already, else at once (REL-23).
     if (isEvents) process.nextTick(flushHead, this)
@@ -283,6 +286,7 @@ class Relay implements UpstreamHandler, Beating, Relaying {
   }
 
   #finish(outcome: RelayOutcome): void {
+    if (this.#phase === 'streaming' && this.#plan?.kind === 'events') this.#deps.metrics.streamClosed()
     this.#phase = 'done'
     this.#deps.heartbeat.remove(this)
     this.#settle(outcome)

@@ -237,6 +237,7 @@ function readerExamples(what: string): Pick<Case, 'breaks' | 'keeps'> {
     PostgreSQL: packageExamples('@prisma/adapter-pg', 'src/http/a.ts', 'src/storage/a.ts'),
     BullMQ: packageExamples('bullmq', 'src/connections/a.ts', 'workers/refresh.ts'),
     Koa: packageExamples('@koa/router', 'src/proxy/a.ts', 'src/http/a.ts'),
+    'prom-client': packageExamples('prom-client', 'src/http/a.ts', 'src/metrics/a.ts'),
     'oidc-provider': packageExamples('oidc-provider/lib/x.js', 'src/http/a.ts', 'src/sandbox/a.ts'),
   }
   return examples[what] ?? { breaks: [], keeps: [] }

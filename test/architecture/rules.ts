@@ -92,6 +92,7 @@ export const singleReaders: readonly SingleReader[] = [
   { what: 'PostgreSQL', packages: /^(@prisma\/|prisma(\/|$)|pg(\/|$))/, owner: /^src\/storage\// },
   { what: 'BullMQ', packages: /^(bullmq|ioredis)(\/|$)/, owner: /^(src\/queue|workers)\// },
   { what: 'Koa', packages: /^(koa|koa-[^/]+|@koa\/[^/]+)(\/|$)/, owner: /^src\/http\//, also: [stranger] },
+  { what: 'prom-client', packages: /^prom-client(\/|$)/, owner: /^src\/metrics\// },
   { what: 'oidc-provider', packages: /^oidc-provider(\/|$)/, owner: /^src\/sandbox\// },
 ]
 

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import { createFrontDoor, type FrontDoor, requestRecord, serverOptions } from '../../src/http/front-door.ts'
 import { createLogger } from '../../src/log/logger.ts'
+import { createMetrics, type Metrics } from '../../src/metrics/metrics.ts'
 import { sendBytes } from '../integration/proxy/start-endpoint.ts'
 import { until } from '../support/until.ts'
 
@@ -17,6 +18,7 @@ describe('createFrontDoor', () => {
   let now: number
   let koa: (request: IncomingMessage, response: ServerResponse) => void
   let mcp: string[]
+  let metrics: Metrics
 
   beforeEach(async () => {
     server = createServer(serverOptions)
@@ -24,6 +26,7 @@ describe('createFrontDoor', () => {
     port = (server.address() as AddressInfo).port
     log = []
     mcp = []
+    metrics = createMetrics()
     now = 1_000
     koa = (_request, response) => response.end('koa')
     door = createFrontDoor({
@@ -37,6 +40,7 @@ describe('createFrontDoor', () => {
         },
       },
       koaCallback: (request, response) => koa(request, response),
+      metrics: metrics.http,
       log: createLogger('info', { write: (line) => void log.push(JSON.parse(line)) }),
       clock: { now: () => new Date(now) },
     })

@@ -13,6 +13,7 @@ import { systemClock } from '../../../src/kernel/clock.ts'
 import type { Principal } from '../../../src/kernel/principal.ts'
 import { Secret } from '../../../src/kernel/secret.ts'
 import { createLogger } from '../../../src/log/logger.ts'
+import { createMetrics, type Metrics } from '../../../src/metrics/metrics.ts'
 import type { ProxyLimits } from '../../../src/proxy/limits.ts'
 import { createMcpEndpoint, type McpEndpoint } from '../../../src/proxy/mcp-endpoint.ts'
 import type { RecoverUnauthorized, ResolveUpstream } from '../../../src/proxy/ports.ts'
@@ -42,6 +43,7 @@ export type StartedEndpoint = {
   readonly endpoint: McpEndpoint
   /** What was logged, one parsed line each. */
   readonly log: readonly Record<string, unknown>[]
+  readonly metrics: Metrics
   inFlight(): number
   close(): Promise<void>
 }
@@ -77,6 +79,7 @@ export async function startEndpoint(options: StartOptions): Promise<StartedEndpo
   const policy = createAddressPolicy({ allow: [], allowLoopback: true, ports: [443] })
   const dispatcher = createGuardedDispatcher({ policy, connectionsPerOrigin: 2048 })
   const key = randomBytes(32)
+  const metrics = createMetrics()
   const endpoint = createMcpEndpoint({
     authenticate: async (request) => principalOf(readApiKey(request)),
     resolveUpstream: options.resolve ?? (async () => usable(targetOf(options.upstreamUrl))),
@@ -85,6 +88,7 @@ export async function startEndpoint(options: StartOptions): Promise<StartedEndpo
     sessionKeys: { active: key, all: [key] },
     publicUrl,
     allowedOrigins: options.allowedOrigins ?? [],
+    metrics: metrics.relay,
     log: logger,
     limits: options.limits ?? {},
   })
@@ -93,6 +97,7 @@ export async function startEndpoint(options: StartOptions): Promise<StartedEndpo
     allowedHosts: [`localhost:${port}`],
     mcpEndpoint: endpoint,
     koaCallback: (_request, response) => response.writeHead(404).end('koa'),
+    metrics: metrics.http,
     log: logger,
     clock: systemClock,
   })
@@ -103,6 +108,7 @@ export async function startEndpoint(options: StartOptions): Promise<StartedEndpo
     url: `${publicUrl.origin}/connectors/${connectorId}/mcp`,
     endpoint,
     log,
+    metrics,
     inFlight: door.inFlight,
     close: async () => {
       endpoint.stop()

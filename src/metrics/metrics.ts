@@ -1,0 +1,40 @@
+import { Counter, collectDefaultMetrics, Registry } from 'prom-client'
+import { createHttpMetrics, type HttpMetrics } from './http-metrics.ts'
+import { createReadings, type Readings } from './readings.ts'
+import { createRefreshMetrics, type RefreshMetrics } from './refresh-metrics.ts'
+import { createRelayMetrics, type RelayMetrics } from './relay-metrics.ts'
+
+/**
+ * What this process counts. Use cases are given the part that is theirs. Labels have few values: never an id, a URL or a
+ * word of somebody else's.
+ */
+export type Metrics = Readings & {
+  readonly http: HttpMetrics
+  readonly relay: RelayMetrics
+  readonly refresh: RefreshMetrics
+  /** The database was out of reach, read-only or out of connections for a statement. */
+  databaseFailed(): void
+  /** Counts the process itself as well: CPU, memory, handles, garbage collection, event-loop lag. Once per process. */
+  watchProcess(): void
+  /** Everything in Prometheus' text format. */
+  render(): Promise<{ readonly contentType: string; readonly text: string }>
+}
+
+/** The meters of one process, all at zero. */
+export function createMetrics(): Metrics {
+  const registry = new Registry()
+  const databaseFailures = new Counter({
+    name: 'patchbay_database_failures_total',
+    help: 'Statements that failed because the database was out of reach, read-only, or out of connections.',
+    registers: [registry],
+  })
+  return {
+    ...createReadings(registry),
+    http: createHttpMetrics(registry),
+    relay: createRelayMetrics(registry),
+    refresh: createRefreshMetrics(registry),
+    databaseFailed: () => databaseFailures.inc(),
+    watchProcess: () => collectDefaultMetrics({ register: registry }),
+    render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+  }
+}

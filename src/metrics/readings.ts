@@ -1,0 +1,77 @@
+import { Gauge, type Registry } from 'prom-client'
+
+/** One value of a gauge, with the value of its one label where it has one. */
+export type Reading = { readonly label?: string; readonly value: number }
+export type Read = () => readonly Reading[] | Promise<readonly Reading[]>
+
+const readMs = 1000
+
+/** Gauges that somebody else knows the value of, who is asked at each scrape. */
+const table = {
+  databaseConnections: {
+    name: 'patchbay_database_connections',
+    help: "Connections of this process's pool (total, idle) and requests that wait for one (waiting).",
+    label: 'state',
+  },
+  queueJobs: { name: 'patchbay_queue_jobs', help: 'Jobs in the queue, by queue.', label: 'queue' },
+  refreshDueLag: {
+    name: 'patchbay_refresh_due_lag_seconds',
+    help: 'How long ago the most overdue connection should have been renewed; 0 when nothing is overdue.',
+    label: undefined,
+  },
+  issuersPaused: {
+    name: 'patchbay_refresh_issuers_paused',
+    help: 'Issuers that are left alone for a while, by why (asked_to_wait, breaker).',
+    label: 'why',
+  },
+  spillPending: {
+    name: 'patchbay_refresh_spill_pending',
+    help: 'Results that wait in this process or its folder for the database to take them.',
+    label: undefined,
+  },
+} as const
+
+export type ReadingName = keyof typeof table
+
+export type Readings = {
+  /** Says who knows a gauge's value. What cannot be read within a second is missing from that scrape, never old. */
+  watch(name: ReadingName, read: Read): void
+}
+
+export function createReadings(registry: Registry): Readings {
+  return {
+    watch(name, read) {
+      const { name: metric, help, label } = table[name]
+      new Gauge({
+        name: metric,
+        help,
+        labelNames: label === undefined ? [] : [label],
+        registers: [registry],
+        async collect() {
+          this.reset()
+          // a gauge without labels begins at 0, which would be a statement
+          if (label === undefined) this.remove()
+          for (const reading of await readInTime(read)) {
+            if (label === undefined) this.set(reading.value)
+            else if (reading.label !== undefined) this.set({ [label]: reading.label }, reading.value)
+          }
+        },
+      })
+    },
+  }
+}
+
+/** A scrape must come back, above all in an outage. */
+async function readInTime(read: Read): Promise<readonly Reading[]> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<readonly Reading[]>((resolve) => {
+    timer = setTimeout(() => resolve([]), readMs)
+  })
+  try {
+    return await Promise.race([read(), late])
+  } catch {
+    return []
+  } finally {
+    clearTimeout(timer)
+  }
+}
