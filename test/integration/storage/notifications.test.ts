@@ -1,0 +1,120 @@
+import { expect } from 'chai'
+import type { Change } from '../../../src/kernel/changes.ts'
+import { newId } from '../../../src/kernel/id.ts'
+import { Secret } from '../../../src/kernel/secret.ts'
+import { withConnection } from '../../../src/storage/ensure-database.ts'
+import { createNotifications } from '../../../src/storage/notifications.ts'
+import { silentLog } from '../../support/silent-log.ts'
+import { createTestDatabase, type TestDatabase } from '../../support/test-database.ts'
+import { until } from '../../support/until.ts'
+
+describe('createNotifications', () => {
+  let database: TestDatabase
+  let notifications: ReturnType<typeof createNotifications>
+  let heard: Change[]
+  let moods: string[]
+
+  before(async () => {
+    database = await createTestDatabase()
+  })
+  after(() => database.drop())
+  beforeEach(() => {
+    heard = []
+    moods = []
+    notifications = createNotifications({
+      url: new Secret(database.url),
+      log: silentLog,
+      heartbeatMs: 500,
+      retryMs: 20,
+    })
+    notifications.subscribe({
+      onChange: (change) => void heard.push(change),
+      onLive: () => void moods.push('live'),
+      onLost: () => void moods.push('lost'),
+    })
+  })
+  afterEach(() => notifications.close())
+
+  const run = (sql: string, values: unknown[] = []) =>
+    withConnection(database.url, async (client) => void (await client.query(sql, values)))
+  const isLive = () => notifications.isLive()
+  /** Everything announced so far has been heard once this has. */
+  const settle = async () => {
+    const mark = newId()
+    await run(`SELECT pg_notify('patchbay_changes', 'mark:' || $1)`, [mark])
+    await until('the mark', () => heard.some(({ ids }) => ids[0] === mark))
+    return heard.filter(({ kind }) => kind !== 'mark').map(({ kind, ids }) => [kind, ...ids].join(' '))
+  }
+
+  async function populate() {
+    const ids = { tenant: newId(), principal: newId(), key: newId(), connector: newId(), connection: newId() }
+    await run(`INSERT INTO tenants (id, slug, name) VALUES ($1, gen_random_uuid()::text, '')`, [ids.tenant])
+    await run(`INSERT INTO principals (id, tenant_id, kind, subject) VALUES ($1, $2, 'user', 'a')`, [
+      ids.principal,
+      ids.tenant,
+    ])
+    await run(
+      `INSERT INTO api_keys (id, tenant_id, principal_id, label, role, key_hash, hint) VALUES ($1, $2, $3, '', 'member', gen_random_uuid()::text, '')`,
+      [ids.key, ids.tenant, ids.principal],
+    )
+    await run(
+      `INSERT INTO connectors (id, tenant_id, owner_kind, owner_id, url, url_key, credential_scope, created_by_principal_id, updated_at)
+       VALUES ($1, $2, 'tenant', '*', 'https://a.example/', 'https://a.example/', 'user', $3, now())`,
+      [ids.connector, ids.tenant, ids.principal],
+    )
+    await run(
+      `INSERT INTO connections (id, tenant_id, connector_id, scope, subject_id, updated_at) VALUES ($1, $2, $3, 'user', 'a', now())`,
+      [ids.connection, ids.tenant, ids.connector],
+    )
+    return ids
+  }
+
+  // @guards src/storage/notifications.ts:createNotifications
+  it('TK-05: hears of keys, connectors and grants that change, whoever changes them', async () => {
+    await until('the line', isLive)
+    const { tenant, principal, key, connector, connection } = await populate()
+    expect(await settle()).to.deep.equal([`connection ${connector} ${connection}`])
+    heard.length = 0
+    await run('UPDATE api_keys SET revoked_at = now() WHERE id = $1', [key])
+    await run('UPDATE connectors SET enabled = false WHERE id = $1', [connector])
+    await run('UPDATE connections SET token_version = 1 WHERE id = $1', [connection])
+    await run('UPDATE connections SET grant_epoch = 1 WHERE id = $1', [connection])
+    expect(await settle()).to.deep.equal([
+      `api_key ${key}`,
+      `connector ${connector}`,
+      `connection ${connector} ${connection}`,
+      `grant ${connector} ${connection}`,
+    ])
+    heard.length = 0
+    await run('DELETE FROM tenants WHERE id = $1', [tenant])
+    expect(await settle()).to.have.members([
+      `api_key ${key}`,
+      `principal ${principal}`,
+      `connector ${connector}`,
+      `grant ${connector} ${connection}`,
+    ])
+  })
+
+  it('hears nothing of what changes nothing for callers, nor of what is rolled back', async () => {
+    await until('the line', isLive)
+    const { key, connector, connection } = await populate()
+    await settle()
+    heard.length = 0
+    await run('UPDATE api_keys SET hint = hint, revoked_at = NULL WHERE id = $1', [key])
+    await run(`UPDATE connectors SET label = 'new' WHERE id = $1`, [connector])
+    await run('UPDATE connections SET lease_until = now(), next_refresh_at = now(), fail_count = 1 WHERE id = $1', [
+      connection,
+    ])
+    await run('BEGIN; UPDATE connections SET grant_epoch = 9; ROLLBACK')
+    expect(await settle()).to.deep.equal([])
+  })
+
+  it('gets a line back that was cut, and tells of both', async () => {
+    await until('the line', isLive)
+    await run(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE application_name = 'patchbay-listen' AND datname = current_database()`)
+    await until('the line to be back', () => moods.length >= 3)
+    expect(moods).to.deep.equal(['live', 'lost', 'live'])
+    await settle()
+  })
+})
