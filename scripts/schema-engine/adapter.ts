@@ -6,6 +6,7 @@ import {
   type SqlMigrationAwareDriverAdapterFactory,
   type SqlQuery,
 } from '@prisma/driver-adapter-utils'
+import { withWholeScripts } from '../../src/storage/whole-scripts.ts'
 
 // pg_type.oid of "char" (one byte, used all over the system catalog) and of text
 const charOid = 18
@@ -41,7 +42,7 @@ function onDatabase(url: string, name: string): string {
 }
 
 const connect = async (connectionString: string): Promise<SqlDriverAdapter> =>
-  withCharType(await new PrismaPg({ connectionString, max: 1 }).connect())
+  withWholeScripts(withCharType(await new PrismaPg({ connectionString, max: 1 }).connect()))
 
 /**
  * Connections for the schema engine. The shadow database is where it replays the migrations to see what they lead to:

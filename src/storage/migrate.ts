@@ -6,6 +6,7 @@ import type { Logger } from '../log/logger.ts'
 import { ensureDatabase, withConnection } from './ensure-database.ts'
 import { type Migration, readHistory, readMigrations } from './migration-history.ts'
 import { emptySchema, openSchemaEngine } from './schema-engine.ts'
+import { wholeScripts } from './whole-scripts.ts'
 
 // Any number that nobody else takes: "pbmg" in ASCII.
 const advisoryLock = 0x70_62_6d_67
@@ -141,7 +142,7 @@ async function applyMigrations(
   })
   pool.on('error', () => {})
   try {
-    const { engine, adapter } = await openSchemaEngine([emptySchema], new PrismaPg(pool))
+    const { engine, adapter } = await openSchemaEngine([emptySchema], wholeScripts(new PrismaPg(pool)))
     try {
       await engine.applyMigrations({
         migrationsList: {

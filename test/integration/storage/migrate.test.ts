@@ -151,6 +151,19 @@ describe('migrate', () => {
     expect(second.message).to.contain('1_broken').and.to.contain('resolve')
   })
 
+  it('runs a function whose body holds semicolons, and leaves nothing of a script that fails', async () => {
+    const url = await freshUrl()
+    const body = 'BEGIN RETURN 1; END'
+    const sql = `CREATE FUNCTION one() RETURNS int LANGUAGE plpgsql AS $$ ${body} $$; CREATE TABLE made (id int);`
+    await migrate(url, { ...options, folder: await migrationFolder({ '1_function': sql }), steps: [] })
+    const broken = { '1_function': sql, '2_broken': 'CREATE TABLE half (id int); CREATE TABLE made (id int);' }
+    await migrate(url, { ...options, folder: await migrationFolder(broken), steps: [] }).catch(() => {})
+    const { rows } = await withConnection(url, (client) =>
+      client.query("SELECT one(), to_regclass('made') AS made, to_regclass('half') AS half"),
+    )
+    expect(rows).to.deep.equal([{ one: 1, made: 'made', half: null }])
+  })
+
   it('does not wait for ever for a table that somebody holds', async () => {
     const url = await freshUrl()
     const one = { '1_one': 'CREATE TABLE one (id int);' }
