@@ -1,6 +1,6 @@
-// `npm run checklist`: the rows of docs/security-checklist.md and the tests that carry them. Fails on a P0 row of a
-// finished area without a test. `-- --prove [rows or areas]` breaks what each test's `@guards` comment names, in a copy,
-// and fails when a test stays green.
+// `npm run checklist`: the rows of docs/security-checklist.md and the tests that carry them. Fails on a finished P0 row
+// without a test, or whose tests do not say what they guard. `-- --prove [rows or areas]` breaks what each test's `@guards`
+// comment names, in a copy, and fails when a test stays green.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +13,8 @@ const root = fileURLToPath(new URL('../', import.meta.url))
 const args = process.argv.slice(2)
 const rows = readRows(readFileSync(join(root, 'docs', 'security-checklist.md'), 'utf8'))
 const guards = readAllGuards()
+const isDue = (row: Row) => row.isFinished && row.priority === 'P0'
+const unguarded = rows.filter((row) => isDue(row) && !guards.some(({ ids }) => ids.includes(row.id)))
 process.exitCode = (args.includes('--prove') ? await prove() : await list()) ? 0 : 1
 
 function readAllGuards(): Guard[] {
@@ -34,7 +36,7 @@ async function list(): Promise<boolean> {
   const missing: Row[] = []
   for (const row of rows) {
     const files = filesOf(row.id)
-    const isMissing = files.length === 0 && row.isFinished && row.priority === 'P0'
+    const isMissing = files.length === 0 && isDue(row)
     if (isMissing) missing.push(row)
     const mark = files.length > 0 ? '✓' : isMissing ? '✗' : '–'
     console.log(`${mark} ${row.id.padEnd(6)} ${row.priority} ${row.summary}`)
@@ -44,12 +46,13 @@ async function list(): Promise<boolean> {
   const strangers = new Set(tests.flatMap(({ title }) => idsOfTitle(title)).filter((id) => !known.has(id)))
   for (const id of strangers) console.error(`tests name ${id}, which is no row of docs/security-checklist.md`)
   for (const { id } of missing) console.error(`${id} is P0, its area is finished, and no test carries it`)
+  for (const { id } of unguarded)
+    console.error(`${id} is P0 and finished, and no test of it says "@guards <file>:<symbol>"`)
   const covered = rows.filter(({ id }) => filesOf(id).length > 0).length
-  const finished = rows.filter((row) => row.isFinished && row.priority === 'P0').length
   console.log(
-    `\n${covered} of ${rows.length} rows have tests; of ${finished} finished P0 rows ${missing.length} have none`,
+    `\n${covered} of ${rows.length} rows have tests; of ${rows.filter(isDue).length} finished P0 rows ${missing.length} have none, and ${unguarded.length} say not what they guard`,
   )
-  return missing.length === 0 && strangers.size === 0
+  return missing.length === 0 && strangers.size === 0 && unguarded.length === 0
 }
 
 async function prove(): Promise<boolean> {
@@ -58,29 +61,30 @@ async function prove(): Promise<boolean> {
     wanted.length === 0 || ids.some((id) => wanted.some((name) => id === name || id.startsWith(`${name}-`)))
   const chosen = guards.filter(isWanted)
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
-  const bench = await openBench(root)
+  const begun = performance.now()
+  const bench = await openBench(root, chosen)
   let unproven = 0
   try {
-    for (const guard of chosen) {
+    for (const [index, guard] of chosen.entries()) {
       const proof = await bench.prove(guard)
       const what = `${guard.ids.join(', ')}  ${guard.file}:${guard.symbol}  (${guard.testFile})`
-      if (proof.kind === 'red') console.log(`✓ ${what}: red when it ${proof.how}`)
+      const count = `[${index + 1}/${chosen.length}]`
+      if (proof.kind === 'red') console.log(`${count} ✓ ${what}: red when it ${proof.how}`)
       else {
         unproven += 1
         const why = proof.kind === 'green' ? `stays green when it ${proof.tried.join(', ')}` : proof.reason
-        console.log(`✗ ${what}: ${why}`)
+        console.log(`${count} ✗ ${what}: ${why}`)
       }
     }
   } finally {
     await bench.close()
   }
   const proven = new Set(chosen.flatMap(({ ids }) => ids))
-  const without = rows.filter(
-    (row) => row.isFinished && row.priority === 'P0' && !guards.some(({ ids }) => ids.includes(row.id)),
+  const minutes = ((performance.now() - begun) / 60_000).toFixed(1)
+  console.log(
+    `\n${chosen.length - unproven} of ${chosen.length} guards proven, for ${proven.size} rows, in ${minutes} minutes`,
   )
-  console.log(`\n${chosen.length - unproven} of ${chosen.length} guards proven, for ${proven.size} rows`)
-  if (wanted.length === 0 && without.length > 0) {
-    console.log(`finished P0 rows without a @guards comment: ${without.map(({ id }) => id).join(', ')}`)
-  }
-  return unproven === 0
+  const missing = wanted.length === 0 ? unguarded : []
+  for (const { id } of missing) console.error(`${id} is P0 and finished, and no test of it names a guard`)
+  return unproven === 0 && missing.length === 0
 }

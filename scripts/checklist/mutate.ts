@@ -21,7 +21,7 @@ export function breakSymbol(path: string, source: string, symbol: string): Mutan
   const [value] = found
   if (value === undefined) throw new Error(`${path} has no "${symbol}"`)
   if (found.length > 1) throw new Error(`${path} has several "${symbol}": name another one`)
-  const mutants = isFunction(value) ? breakFunction(value) : breakConstant(value, source)
+  const mutants = isFunction(value) ? breakFunction(value, source) : breakConstant(value, source)
   return mutants.map(({ how, edits }) => ({ how, source: apply(source, edits) }))
 }
 
@@ -46,7 +46,7 @@ function isFunction({ type }: Node): boolean {
   return type === 'FunctionDeclaration' || type === 'FunctionExpression' || type === 'ArrowFunctionExpression'
 }
 
-function breakFunction(node: Node): Change[] {
+function breakFunction(node: Node, source: string): Change[] {
   const { body } = node
   if (!isNode(body)) return []
   const inside = [...descendants(body)]
@@ -58,6 +58,7 @@ function breakFunction(node: Node): Change[] {
   const lists = inside.filter(
     (it) => it.type === 'ArrayExpression' && Array.isArray(it.elements) && it.elements.length > 0,
   )
+  const conditions = inside.flatMap((it) => conditionsOf(it, source))
   const isBlock = body.type === 'BlockStatement'
   const answer = (text: string): Change => ({
     how: `always answers ${text}`,
@@ -72,8 +73,22 @@ function breakFunction(node: Node): Change[] {
     ...(throws.length === 0 ? [] : [{ how: 'throws nothing', edits: throws.map((it) => replace(it, '{}')) }]),
     ...(tests.length === 0 ? [] : [{ how: 'checks nothing', edits: tests.map((it) => replace(it, 'false')) }]),
     ...(lists.length === 0 ? [] : [{ how: 'forgets what it lists', edits: lists.map((it) => replace(it, '[]')) }]),
+    ...conditions,
     ...answers,
   ]
+}
+
+/** A query that asks for less: each condition of a `where` taken out once. */
+function conditionsOf(node: Node, source: string): Change[] {
+  const { name, value } =
+    node.type === 'VariableDeclarator' ? { name: node.id, value: node.init } : { name: node.key, value: node.value }
+  if (nameOf(name) !== 'where' || !isNode(value) || !Array.isArray(value.properties)) return []
+  const conditions = value.properties.filter(isNode)
+  return conditions.map((condition) => {
+    const others = conditions.filter((other) => other !== condition)
+    const kept = others.map(({ start, end }) => source.slice(start, end)).join(', ')
+    return { how: `asks without ${nameOf(condition.key) ?? 'a condition'}`, edits: [replace(value, `{ ${kept} }`)] }
+  })
 }
 
 /** A branch that leaves: `return`, `throw`, `continue`, alone or at the end of a block. */
@@ -100,9 +115,18 @@ function breakConstant(node: Node, source: string): Change[] {
   if (node.type === 'NewExpression' && /^(Set|Map)$/.test(nameOf(node.callee) ?? '')) {
     return [as('is empty', `new ${nameOf(node.callee)}()`)]
   }
+  if (isSchema(node)) return [as('accepts anything', 'z.any()')]
   const text = source.slice(node.start, node.end)
   if (/^[\d_\s*+.]+$/.test(text)) return [as('is a thousand times as much', `(${text}) * 1000`), as('is nothing', '0')]
   return [as('is undefined', 'undefined')]
+}
+
+/** A chain of calls that begins with zod's `z`. */
+function isSchema(node: Node): boolean {
+  if (nameOf(node) === 'z') return true
+  const inner =
+    node.type === 'CallExpression' ? node.callee : node.type === 'MemberExpression' ? node.object : undefined
+  return isNode(inner) && isSchema(inner)
 }
 
 function replace({ start, end }: Node, text: string): Edit {

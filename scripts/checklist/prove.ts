@@ -16,11 +16,18 @@ export type Proof =
 
 const copied = ['src', 'workers', 'test', 'scripts', 'prisma', 'presets', 'docs']
 const copiedFiles = ['package.json', 'tsconfig.json', '.mocharc.json', 'prisma.config.ts']
-const runMs = 120_000
+const runMs = 240_000
+/** Alone, a file starts PostgreSQL only where it needs one; the first failure says enough. */
+const lean = ['--no-config', '--node-option', 'import=tsx', '--timeout', '60000', '--bail', '--exit']
 
-/** A copy of the work tree in which things may be broken; the packages are shared. */
+/**
+ * A copy of the work tree in which things may be broken; the packages are shared.
+ *
+ * @param guards all that will be proven: those of one file share the run in which nothing is broken
+ */
 export async function openBench(
   root: string,
+  guards: readonly Guard[],
 ): Promise<{ prove(guard: Guard): Promise<Proof>; close(): Promise<void> }> {
   const bench = await mkdtemp(join(tmpdir(), 'patchbay-prove-'))
   // An interrupted run leaves nothing behind either.
@@ -28,14 +35,13 @@ export async function openBench(
   for (const name of [...copied, ...copiedFiles]) await cp(join(root, name), join(bench, name), { recursive: true })
   await symlink(join(root, 'node_modules'), join(bench, 'node_modules'))
 
-  const runRows = (guard: Guard): Promise<MochaReport | null> =>
-    runMocha(bench, [guard.testFile, '--grep', `\\b(${guard.ids.join('|')})\\b`], runMs)
-  /** Guards of the same test share the run in which nothing is broken. */
+  const runRows = (testFile: string, ids: readonly string[]): Promise<MochaReport | null> =>
+    runMocha(bench, [...lean, testFile, '--grep', `\\b(${ids.join('|')})\\b`], runMs)
   const wholeRuns = new Map<string, Promise<MochaReport | null>>()
-  const runWhole = (guard: Guard): Promise<MochaReport | null> => {
-    const key = `${guard.testFile} ${guard.ids.join(' ')}`
-    const run = wholeRuns.get(key) ?? runRows(guard)
-    wholeRuns.set(key, run)
+  const runWhole = ({ testFile }: Guard): Promise<MochaReport | null> => {
+    const ids = guards.filter((guard) => guard.testFile === testFile).flatMap((guard) => guard.ids)
+    const run = wholeRuns.get(testFile) ?? runRows(testFile, [...new Set(ids)])
+    wholeRuns.set(testFile, run)
     return run
   }
   const carries = (guard: Guard, title: string): boolean =>
@@ -47,13 +53,16 @@ export async function openBench(
       const source = await readFile(file, 'utf8').catch(() => null)
       if (source === null) return { kind: 'unusable', reason: `${guard.file} does not exist` }
       const whole = await runWhole(guard)
-      if (whole === null || whole.tests.length === 0) return { kind: 'unusable', reason: 'the test did not run' }
-      if (whole.failures.length > 0) return { kind: 'unusable', reason: 'red while nothing is broken' }
+      if (whole === null) return { kind: 'unusable', reason: 'the test did not run' }
+      const [failure] = whole.failures
+      if (failure !== undefined) return { kind: 'unusable', reason: `red while nothing is broken: ${failure.title}` }
+      const ran = whole.tests.filter(({ title }) => carries(guard, title))
+      if (ran.length === 0) return { kind: 'unusable', reason: 'the test did not run' }
       const tried: string[] = []
       try {
         for (const mutant of breakSymbol(guard.file, source, guard.symbol)) {
           await writeFile(file, mutant.source)
-          const broken = await runRows(guard)
+          const broken = await runRows(guard.testFile, guard.ids)
           // A file that does not even load proves nothing.
           if (broken?.failures.some(({ title }) => carries(guard, title))) return { kind: 'red', how: mutant.how }
           tried.push(mutant.how)

@@ -3,6 +3,8 @@ import { isAcceptableEndpoint, isAcceptablePage } from './endpoint-url.ts'
 
 const text = z.string().min(1).max(2048)
 const list = z.array(z.string().max(2048)).max(1000).optional().catch(undefined)
+/** Names of a registry: what is no such name is nothing that we could know, and must not be stored. */
+const names = list.transform((values) => values?.filter((name) => /^[\w.-]{1,64}$/.test(name)).slice(0, 50))
 const flag = z.boolean().optional().catch(undefined)
 
 /** RFC 8414 section 2, as far as it concerns a client. Unknown members are ignored, wrong optional ones too. */
@@ -15,7 +17,7 @@ const schema = z.object({
   scopes_supported: list,
   response_types_supported: list,
   code_challenge_methods_supported: list,
-  token_endpoint_auth_methods_supported: list,
+  token_endpoint_auth_methods_supported: names,
   authorization_response_iss_parameter_supported: flag,
   client_id_metadata_document_supported: flag,
 })

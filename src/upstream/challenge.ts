@@ -7,11 +7,12 @@ export type Challenge = {
 
 const maxValueLength = 2048
 const separators = ' \t,'
-const interesting: Readonly<Record<string, keyof Challenge>> = {
-  resource_metadata: 'resourceMetadata',
-  scope: 'scope',
-  error: 'error',
-}
+/** A map, since the names are the upstream's: an object would also know `constructor`. */
+const interesting: ReadonlyMap<string, keyof Challenge> = new Map([
+  ['resource_metadata', 'resourceMetadata'],
+  ['scope', 'scope'],
+  ['error', 'error'],
+])
 
 /**
  * Reads a `WWW-Authenticate` header that may hold several challenges (RFC 9110 section 11.6.1).
@@ -41,7 +42,7 @@ export function parseChallenge(header: string): Challenge | null {
       continue
     }
     const { value, end } = readValue(header, skip(header, equals + 1, ' \t'))
-    const field = interesting[name]
+    const field = interesting.get(name)
     if (current !== null && field !== undefined && current[field] === undefined && value.length <= maxValueLength) {
       current[field] = value
     }

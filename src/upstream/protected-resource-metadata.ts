@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parseUpstreamUrl } from './endpoint-url.ts'
 
 const text = z.string().min(1).max(2048)
 
@@ -36,9 +37,8 @@ export function protectedResourceMetadataUrls(mcpUrl: URL): URL[] {
  * path boundary (RFC 9728 section 3.3; MCP permits the less specific URI).
  */
 export function isResourceOf(resource: string, mcpUrl: URL): boolean {
-  if (!URL.canParse(resource) || resource.includes('#')) return false
-  const url = new URL(resource)
-  if (url.origin !== mcpUrl.origin || url.username !== '' || url.password !== '') return false
+  const url = parseUpstreamUrl(resource)
+  if (url?.origin !== mcpUrl.origin) return false
   const path = url.pathname.replace(/\/$/, '')
   if (url.search !== '') return path === mcpUrl.pathname.replace(/\/$/, '') && url.search === mcpUrl.search
   return mcpUrl.pathname === path || mcpUrl.pathname.startsWith(`${path}/`)

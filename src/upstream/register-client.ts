@@ -29,7 +29,11 @@ const totalMs = 6000
 
 /** RFC 7591 section 3.2.1, as real servers answer: numbers as text, empty strings for what is not there. */
 const answerSchema = z.object({
-  client_id: z.string().min(1).max(2048),
+  // RFC 6749 appendix A.1: visible ASCII and spaces. It goes into a URL, a header and the database.
+  client_id: z
+    .string()
+    .max(2048)
+    .regex(/^[\x20-\x7e]+$/),
   client_secret: z.string().min(1).max(2048).optional().catch(undefined),
   client_secret_expires_at: z.coerce.number().optional().catch(undefined),
   token_endpoint_auth_method: z.enum(tokenEndpointAuthMethods).optional().catch(undefined),

@@ -272,13 +272,14 @@ describe('the architecture', () => {
 
   for (const { title, rule, breaks, keeps } of cases) {
     describe(title, () => {
+      // @guards test/architecture/rules.ts:singleReader
       const row = /undici|fetch|outgoing|only egress/.test(title) ? 'SS-01: ' : ''
       it(`${row}in every module`, () => {
         const problems = modules.flatMap((module) => rule(module))
         expect(problems, `\n${problems.join('\n')}\n`).to.deep.equal([])
       })
 
-      it('and a module that breaks the rule is found', () => {
+      it(`${row}and a module that breaks the rule is found`, () => {
         expect(breaks, 'negative controls').not.to.deep.equal([])
         const missed = breaks.filter(([path, source]) => rule(parseModule(path, source)).length === 0)
         const blamed = keeps.filter(([path, source]) => rule(parseModule(path, source)).length > 0)

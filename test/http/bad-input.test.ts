@@ -134,6 +134,7 @@ describe('bad input: urls and fields', () => {
       'sealed_client_secret',
       'surprise',
     ]) {
+      // @guards src/http/schemas.ts:createConnectorBody
       it(`AP-01: refuses the unknown field ${field}`, () =>
         refused(post({ url: upstreamUrl, [field]: 'x' }), { code: 'invalid_request', paths: [field] }))
     }
@@ -141,6 +142,7 @@ describe('bad input: urls and fields', () => {
     const wrong: readonly (readonly [title: string, body: unknown, path: string])[] = [
       ['AP-01: no url', {}, 'url'],
       ['AP-01: a number as url', { url: 1 }, 'url'],
+      // @guards src/http/schemas.ts:createConnectorBody
       ['AP-06: an operator as url', { url: { contains: '' } }, 'url'],
       ['AP-06: a list as url', { url: [upstreamUrl] }, 'url'],
       ['AP-01: an unknown field inside auth', { url: upstreamUrl, auth: { type: 'none', token: 'x' } }, 'auth.token'],
@@ -150,6 +152,7 @@ describe('bad input: urls and fields', () => {
       ['AP-01: a scope with a space', { url: upstreamUrl, scopes: ['a b'] }, 'scopes.0'],
       ['AP-01: text as match_preset', { url: upstreamUrl, match_preset: 'yes' }, 'match_preset'],
       ['AP-01: a label that is too long', { url: upstreamUrl, label: 'x'.repeat(65) }, 'label'],
+      // @guards src/http/schemas.ts:metadataSchema
       ['AP-08: 17 keys of metadata', { url: upstreamUrl, metadata: manyKeys(17) }, 'metadata'],
       [
         'AP-08: a key of 65 characters',

@@ -88,6 +88,7 @@ describe('connect links and their callback', () => {
       ['NUL', (search) => search.set('state', '\u0000')],
     ]
     for (const [title, change] of malformed) {
+      // @guards src/connections/receive-callback.ts:soleParameter
       it(`CB-01: refuses a state that is ${title}`, async () => {
         const { callback, cookie } = await begin()
         await expectUnusable(() => open(changed(callback, change), { cookie }))
@@ -104,12 +105,14 @@ describe('connect links and their callback', () => {
       ['iss twice', (search) => search.append('iss', 'https://evil.example')],
     ]
     for (const [title, change] of odd) {
+      // @guards src/connections/receive-callback.ts:isWellFormed
       it(`CB-08: refuses ${title}, before anybody is asked`, async () => {
         const { callback, cookie } = await begin()
         await expectUnusable(() => open(changed(callback, change), { cookie }))
       })
     }
 
+    // @guards src/storage/flow-stores.ts:consume
     it('CB-02: refuses a state that was used', async () => {
       const { callback, cookie } = await begin()
       await open(callback, { cookie })
@@ -139,6 +142,7 @@ describe('connect links and their callback', () => {
       await expectUnusable(() => open(old.callback, { cookie: old.cookie }))
     })
 
+    // @guards src/storage/flow-stores.ts:consume
     it('CB-03: refuses another browser, which uses nothing up', async () => {
       const { callback, cookie } = await begin()
       const other = await begin()
@@ -158,6 +162,7 @@ describe('connect links and their callback', () => {
       ['a fetch by a script', 'GET', { 'sec-fetch-mode': 'cors' }],
     ]
     for (const [title, method, headers] of previews) {
+      // @guards src/http/routes/connect-pages.ts:isNavigation
       it(`CB-09: ${title} uses nothing up`, async () => {
         const { callback, cookie } = await begin()
         const asked = upstream.tokenRequests.length
@@ -170,6 +175,7 @@ describe('connect links and their callback', () => {
       })
     }
 
+    // @guards src/upstream/token-endpoint.ts:callbackFailure
     it('RD-05: shows our own words, whatever the error_description holds', async () => {
       authorize = () => ({ error: 'access_denied', error_description: script, error_uri: 'https://evil.example' })
       const { callback, cookie } = await begin()
@@ -187,6 +193,7 @@ describe('connect links and their callback', () => {
       expect(answer.text).to.not.match(/<script|alert\(1\)/)
     })
 
+    // @guards src/http/representations.ts:mcp_url
     it('RD-07: never goes by Host, Referer or X-Forwarded-*', async () => {
       const evil = {
         referer: 'https://evil.example/',
@@ -224,6 +231,7 @@ describe('connect links and their callback', () => {
       })
     }
 
+    // @guards src/http/browser-cookie.ts:ensure
     it('CB-04: sets the cookie when Continue is pressed, for this browser and no script', async () => {
       const pressed = await open(await askForLink(patchbay, id), { 'sec-fetch-site': 'same-origin' }, 'POST')
       expect(pressed.status).to.equal(200)
@@ -268,6 +276,7 @@ describe('connect links and their callback', () => {
       expect(await askForLink(patchbay, id, { body })).to.not.equal(first)
     })
 
+    // @guards src/connections/connection-secrets.ts:openVerifier
     it('CB-05: two tabs each have an attempt of their own, and the older one completes', async () => {
       const link = await askForLink(patchbay, id)
       const [older, newer] = [await stopAtCallback(patchbay, link), await stopAtCallback(patchbay, link)]

@@ -174,6 +174,7 @@ describe('connect links', () => {
       })
     }
 
+    // @guards src/storage/flow-stores.ts:consume
     it('CB-12: are the same for a state that is unknown, expired, used, foreign, or cut off', async () => {
       const used = await begin()
       await come(used)
@@ -200,6 +201,7 @@ describe('connect links', () => {
       expect([...answers][0]).to.include('link_expired')
     })
 
+    // @guards src/http/routes/connect-pages.ts:forward
     it('RD-08: answer a pressed Continue with a page, not with a redirect', async () => {
       const link = await askForLink(patchbay, id)
       const { statusCode, headers, body } = await request(link, { method: 'POST' })
@@ -293,6 +295,7 @@ describe('connect links', () => {
       expect(location).to.equal(redirectUrl)
     })
 
+    // @guards src/connections/redirect-policy.ts:isAllowed
     it('RD-01: without a list, on a public origin, only that origin is on it', async () => {
       const open = await startPatchbay({ sharing: patchbay, env: { PUBLIC_URL: 'https://patchbay.example' } })
       const headers = { host: 'patchbay.example' }

@@ -157,6 +157,7 @@ describe('connectors: who sees and does what', () => {
     expect((await list(keys.member, `?q=${new URL(upstream.url).port}`)).items[0]).to.deep.equal(seen)
   })
 
+  // @guards src/storage/connector-store.ts:conditions
   it('TN-02: lists and their total hold own and shared connectors only', async () => {
     const seen = await list(keys.member, '?limit=100')
     expect(seen.total_count).to.equal(seen.items.length)

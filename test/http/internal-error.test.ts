@@ -23,6 +23,7 @@ describe('a mistake of ours', () => {
 
   const query = (sql: string) => withConnection(patchbay.databaseUrl, (client) => client.query(sql))
 
+  // @guards src/http/problems.ts:toProblem
   it('AP-10: is a 500 with the request’s id and not a word of the cause, which the log has', async () => {
     await query('ALTER TABLE connectors RENAME COLUMN url_key TO secret_column_name')
     const send = () => patchbay.request('POST', connectors, { body: { url: 'https://a.example' } })

@@ -84,6 +84,7 @@ describe('POST /connectors/{id}/connect with `completion`', () => {
     const refused = (send: () => Promise<Answer>) =>
       expectRefusal(patchbay, send, { status: 410, code: 'link_expired' })
 
+    // @guards src/storage/flow-stores.ts:takeParked
     it('CB-03: refuses another key of the tenant, at the same connector', async () => {
       const shared = await createConnector(patchbay, upstream.url, {
         label: `shared ${count}`,

@@ -55,6 +55,7 @@ describe('one authorization, from the link to the grant and its renewals', () =>
     await thief.close()
   })
 
+  // @guards src/upstream/authorization-request.ts:redirect_uri
   it('MX-10: comes back to one address, whoever the authorization server is', async () => {
     const otherIssuer = await startScopedIssuer()
     const other = await startScopedServer(otherIssuer)
@@ -68,6 +69,7 @@ describe('one authorization, from the link to the grant and its renewals', () =>
     await otherIssuer.close()
   })
 
+  // @guards src/upstream/authorization-request.ts:isResourceSent
   it('MX-07: names the resource alike on authorization, exchange and refresh', async () => {
     await authorize(patchbay, id)
     issuer.forgetTokens()
@@ -78,6 +80,7 @@ describe('one authorization, from the link to the grant and its renewals', () =>
     expect(resources).to.deep.equal([server.url, server.url, server.url])
   })
 
+  // @guards src/connections/step-up.ts:unionOfScopes
   it('PK-07: asks for no scope in a refresh, shows what it got, and forgets nothing of what the grant was for', async () => {
     server.needs.set('tools/list', 'basic more')
     await authorize(patchbay, id)

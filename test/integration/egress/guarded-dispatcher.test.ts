@@ -231,6 +231,7 @@ describe('createGuardedDispatcher', () => {
       body.on('error', () => undefined).destroy()
     })
 
+    // @guards src/egress/guarded-dispatcher.ts:connections
     it('SS-16: opens no more sockets to one origin than permitted', async () => {
       const dispatcher = createGuardedDispatcher({ policy: allowed, connectionsPerOrigin: 2 })
       dispatchers.push(dispatcher)
@@ -241,6 +242,7 @@ describe('createGuardedDispatcher', () => {
     })
   })
 
+  // @guards src/egress/guarded-dispatcher.ts:createPool
   it('SS-13: reads no proxy settings from the environment', async () => {
     const server = await startServer((_, response) => response.end())
     const before = { ...process.env }

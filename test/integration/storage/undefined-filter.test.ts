@@ -27,6 +27,7 @@ describe('a filter that is undefined', () => {
     'a filter within a filter': () => database.tenant.deleteMany({ where: { AND: [{ slug: nothing }] } }),
   }
   for (const [name, query] of Object.entries(queries)) {
+    // @guards src/storage/generated/internal/class.ts:previewFeatures
     it(`TN-05: is an error, not all rows: ${name}`, async () => {
       const failure = await query().catch((error: unknown) => error)
       expect(failure).to.have.property('name', 'PrismaClientValidationError')

@@ -57,6 +57,12 @@ const table: Readonly<Record<string, readonly Quirk[]>> = {
       quirks: ({ origin }) => ({ challenge: `Bearer resource_metadata="${origin}/gone"` }),
     },
     {
+      title: 'SS-09: brings parameters that are named like what every object has',
+      quirks: ({ origin }) => ({
+        challenge: `Bearer constructor="x", __proto__="y", toString="z", resource_metadata="${origin}${paths.resourceByPath}"`,
+      }),
+    },
+    {
       title: 'comes only with tools/list',
       quirks: ({ origin }) => ({
         answers: {
@@ -108,6 +114,49 @@ const table: Readonly<Record<string, readonly Quirk[]>> = {
       title: 'names another resource',
       quirks: () => ({ resource: { resource: 'https://other.example/mcp' } }),
       fails: { connect: 'authorization_server_invalid' },
+    },
+  ],
+  'what is published holds a character that PostgreSQL does not keep': [
+    {
+      title: 'SS-09: the resource',
+      quirks: ({ url }) => ({ resource: { resource: `${url}\u0000` } }),
+      fails: { connect: 'authorization_server_invalid' },
+    },
+    {
+      title: 'SS-09: the issuer',
+      quirks: ({ origin }) => ({ resource: { authorization_servers: [`${origin}\u0000`] } }),
+      fails: { connect: 'authorization_server_invalid' },
+    },
+    {
+      title: 'SS-09: the scopes, of which those without it count',
+      quirks: () => ({ resource: { scopes_supported: ['a\u0000', 'b', 'c\ud800', 'd'.repeat(2000)] } }),
+      check: (after) => expect(lastAuthorization(after).scope).to.equal('b'),
+    },
+    {
+      title: 'SS-09: the ways of client authentication, of which those without it count',
+      quirks: () => ({
+        metadata: { token_endpoint_auth_methods_supported: ['none', 'x\u0000', 'y\ud800', 'z'.repeat(2000)] },
+      }),
+    },
+    {
+      title: 'SS-09: the endpoint for tokens',
+      quirks: ({ origin }) => ({ metadata: { token_endpoint: `${origin}/token\u0000` } }),
+      fails: { connect: 'authorization_server_invalid' },
+    },
+    {
+      title: 'SS-09: the endpoint for revocations, which is then not used',
+      quirks: ({ origin }) => ({ metadata: { revocation_endpoint: `${origin}/revoke\u0000` } }),
+    },
+    // @guards src/upstream/register-client.ts:answerSchema
+    {
+      title: 'SS-09: the registered client_id',
+      quirks: () => ({ registration: { client_id: 'a\u0000b' } }),
+      fails: { connect: 'client_registration_failed' },
+    },
+    {
+      title: 'SS-09: the granted scopes, of which those without it count',
+      quirks: () => ({ token: { scope: 'a\u0000 b' } }),
+      check: ({ connector }) => expect(connector.scopes).to.deep.equal(['b']),
     },
   ],
   "the authorization server's metadata": [

@@ -105,6 +105,7 @@ describe('createTokenEndpoint', () => {
         ['not advertised and in capitals', false, 'capitals', false],
       ]
       for (const [name, isIssParameterSupported, iss, isAccepted] of callbacks) {
+        // @guards src/upstream/token-endpoint.ts:configure
         it(`MX-02: iss ${name}: ${isAccepted ? 'goes on' : 'the code goes nowhere'}`, async () => {
           const values: Readonly<Record<string, string>> = {
             '': as.origin,

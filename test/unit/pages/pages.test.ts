@@ -44,6 +44,7 @@ describe('every page', () => {
     }
   })
 
+  // @guards src/http/pages/html.ts:escapeHtml
   it('CN-05, RD-05: keeps its structure whatever text it is given', () => {
     const harmless = everyPage('harmless', nonce)
     for (const attack of xssCorpus) {

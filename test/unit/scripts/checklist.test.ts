@@ -105,11 +105,18 @@ describe('breakSymbol', () => {
     expect(broken['forgets what it lists']).to.equal('const f = (a: A) => g([])')
   })
 
+  it('asks a database for less, one condition at a time', () => {
+    const broken = mutants('const find = (id: Id) => db.rows.find({ where: { id, isOpen: true, }, limit: 1 })', 'find')
+    expect(broken['asks without id']).to.include('{ where: { isOpen: true }, limit: 1 }')
+    expect(broken['asks without isOpen']).to.include('{ where: { id }, limit: 1 }')
+  })
+
   const constants: readonly [source: string, ...broken: string[]][] = [
     ['const k = 128 * 1024', 'const k = (128 * 1024) * 1000', 'const k = 0'],
     ['const k = /^a$/', 'const k = /(?!)/', 'const k = /^/'],
     ['const k = new Set([1])', 'const k = new Set()'],
     ['const k = [1] as const', 'const k = [] as const'],
+    ['const k = z.object({ a }).max(1)', 'const k = z.any()'],
   ]
   for (const [source, ...broken] of constants) {
     it(`breaks ${source}`, () => expect(Object.values(mutants(source, 'k'))).to.deep.equal(broken))

@@ -18,6 +18,7 @@ describe('parseChallenge', () => {
     [`Bearer error="invalid_token", Bearer resource_metadata="${metadata}"`, { resourceMetadata: metadata }],
     ['Bearer scope="never ends', { scope: 'never ends' }],
     ['Bearer scope=""', { scope: '' }],
+    ['Bearer constructor="x", __proto__="y", scope="z"', { scope: 'z' }],
     ['Basic realm="x"', null],
     ['', null],
     [' , ,= " "', null],
@@ -33,6 +34,7 @@ describe('parseChallenge', () => {
     expect(parseChallenge(`Bearer scope="${'a'.repeat(3000)}", error="e"`)).to.deep.equal({ error: 'e' })
   })
 
+  // @guards src/upstream/challenge.ts:readValue
   it('SS-15: takes linear time on hostile headers of 64 KB and more', () => {
     const hostile = [
       'Bearer '.padEnd(65_536, '"'),
@@ -47,6 +49,10 @@ describe('parseChallenge', () => {
     ]
     const begun = performance.now()
     for (const header of hostile) parseChallenge(header)
+    const last = parseChallenge(
+      `${'Bearer a="b", '.repeat(5000)} Bearer scope="last", resource_metadata="https://a.example"`,
+    )
+    expect(last, 'it is read to its end').to.deep.equal({ scope: 'last', resourceMetadata: 'https://a.example' })
     // About 10 ms; one that looks back at each step would take more than a minute.
     expect(performance.now() - begun).to.be.below(1000)
   })

@@ -46,6 +46,7 @@ describe('isResourceOf', () => {
         'https://a.example/x/m',
       ],
       ...['https://a.example/x/mcp/more', 'https://a.example/x/mcp?q', 'https://a.example/x/mcp#f', 'not a url'],
+      ...['https://a.example/x/mcp\u0000', ' https://a.example/x/mcp', 'https://a.ex\tample/x/mcp'],
       ...['https://u@a.example/x/mcp', 'https://a.example.evil/x/mcp', '/x/mcp'],
     ]
     for (const resource of others) {
