@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createBootstrapAccess, createIssueApiKey } from './access/api-key.ts'
 import { createAuthenticate } from './access/authenticate.ts'
+import { createVerifyAccessToken } from './authorization-server/verify-access-token.ts'
 import { productVersion } from './config/product-version.ts'
 import type { Settings } from './config/settings.ts'
 import { defaultTimings, type Timings } from './config/timings.ts'
@@ -38,6 +39,7 @@ import { createClientRoutes } from './http/routes/client-routes.ts'
 import { callbackPath, createConnectPages } from './http/routes/connect-pages.ts'
 import { createConnectorRoutes } from './http/routes/connector-routes.ts'
 import { createDoctorRoutes } from './http/routes/doctor-routes.ts'
+import { createResourceMetadataRoutes } from './http/routes/resource-metadata-routes.ts'
 import { createServiceRoutes } from './http/routes/service-routes.ts'
 import { type Clock, systemClock } from './kernel/clock.ts'
 import type { Secret } from './kernel/secret.ts'
@@ -45,20 +47,22 @@ import { createBackground } from './log/background.ts'
 import type { Logger } from './log/logger.ts'
 import { createMetrics } from './metrics/metrics.ts'
 import { createOutside, type EgressParts } from './outside.ts'
+import { createAuthenticateCaller } from './proxy/authenticate-caller.ts'
 import { createMcpEndpoint, type McpEndpoint } from './proxy/mcp-endpoint.ts'
 import { createPrismaAccessStore } from './storage/access-store.ts'
-import { createPrismaClientKeyStore } from './storage/client-key-store.ts'
 import { createPrismaConnectionStore } from './storage/connection-store.ts'
 import { createPrismaConnectorStore } from './storage/connector-store.ts'
 import { createPrismaEventStore } from './storage/event-store.ts'
 import { createPrismaFlowStore, createPrismaRegistrationStore, createPrismaTicketStore } from './storage/flow-stores.ts'
+import { createPrismaGrantStore } from './storage/grant-store.ts'
+import { createPrismaClientKeyStore, createPrismaSigningKeyStore } from './storage/key-stores.ts'
 import { createPrismaPresetPinStore } from './storage/preset-pin-store.ts'
 import { openDatabase, openPool } from './storage/prisma-client.ts'
-import { createClientKeys } from './upstream/client-keys.ts'
 import { clientKeysPath } from './upstream/client-metadata-document.ts'
 import { createRegisterClient } from './upstream/register-client.ts'
 import { createTokenEndpoint } from './upstream/token-endpoint.ts'
 import { readKeyring } from './vault/key-check.ts'
+import { createStoredKeys } from './vault/stored-keys.ts'
 import { createVault } from './vault/vault.ts'
 
 export type AppOptions = {
@@ -105,9 +109,21 @@ export function createApp(options: AppOptions) {
   const flows = createPrismaFlowStore(database)
   const registrations = createPrismaRegistrationStore(database)
   const events = createPrismaEventStore(database)
+  const grants = createPrismaGrantStore(database)
   const presetPins = createPrismaPresetPinStore(database)
 
-  const clientKeys = createClientKeys({ store: createPrismaClientKeyStore(database), vault })
+  const clientKeys = createStoredKeys({
+    store: createPrismaClientKeyStore(database),
+    vault,
+    table: 'client_keys',
+    algorithm: 'ES256',
+  })
+  const signingKeys = createStoredKeys({
+    store: createPrismaSigningKeyStore(database),
+    vault,
+    table: 'signing_keys',
+    algorithm: 'RS256',
+  })
   const registerClient = createRegisterClient({ fetch, jwksUri: new URL(clientKeysPath, publicUrl).href })
   const tokenEndpoint = createTokenEndpoint({ fetch, clock, signingKey: clientKeys.signing })
 
@@ -223,8 +239,9 @@ export function createApp(options: AppOptions) {
 
   /** The HTTP side, for the server process. */
   function createHttp(isShuttingDown: () => boolean): { frontDoor: FrontDoor; mcpEndpoint: McpEndpoint } {
+    const verifyAccessToken = createVerifyAccessToken({ keys: signingKeys, grants, publicUrl, clock })
     const mcpEndpoint = createMcpEndpoint({
-      authenticate,
+      authenticate: createAuthenticateCaller({ authenticate, verifyAccessToken, publicUrl }),
       resolveUpstream,
       recoverUnauthorized,
       dispatcher,
@@ -239,6 +256,7 @@ export function createApp(options: AppOptions) {
       routers: [
         createServiceRoutes({ publicUrl, isReady }),
         createClientRoutes({ publicUrl, redirectUri, clientKeys }),
+        createResourceMetadataRoutes({ publicUrl }),
         createConnectPages({
           access,
           presets,

@@ -92,7 +92,7 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
         publicDetail: `The header ${head.duplicate} stands twice.`,
       })
     }
-    const principal = await authenticate(request)
+    const principal = await authenticate(request, reply.call.connectorId)
     reply.call.principalId = principal.id
     const reading = method === 'GET' ? noBody : readRequestBody(request, limits.maxRequestBytes)
     let resolution = await resolveUpstream(principal, reply.call.connectorId)

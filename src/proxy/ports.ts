@@ -4,14 +4,17 @@ import type { Principal } from '../kernel/principal.ts'
 import type { Challenge } from '../upstream/challenge.ts'
 
 /**
- * Tells who calls, from the request's credentials.
+ * Tells who calls a connector, from the request's credentials.
  *
- * @throws AppError `unauthenticated`, `invalid_request`
+ * @throws AppError `unauthenticated`, `invalid_request`, `forbidden`
  */
-export type AuthenticateCaller = (request: {
-  readonly headers: IncomingHttpHeaders
-  readonly rawHeaders: string[]
-}) => Promise<Principal>
+export type AuthenticateCaller = (
+  request: {
+    readonly headers: IncomingHttpHeaders
+    readonly rawHeaders: string[]
+  },
+  connectorId: string,
+) => Promise<Principal>
 
 /**
  * Finds the connection that serves this caller at this connector.

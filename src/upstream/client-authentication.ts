@@ -1,6 +1,6 @@
 import { type ClientAuth, ClientSecretPost, None, PrivateKeyJwt } from 'openid-client'
+import type { SigningKey } from '../vault/stored-keys.ts'
 import type { Client } from './client.ts'
-import type { SigningKey } from './client-keys.ts'
 import { type ClientPrivateKey, importPrivateKey } from './private-key.ts'
 
 /**

@@ -13,10 +13,10 @@ import type { GuardedFetch, GuardedRequestInit } from '../egress/guarded-fetch.t
 import { AppError } from '../kernel/app-error.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import type { Secret } from '../kernel/secret.ts'
+import type { SigningKey } from '../vault/stored-keys.ts'
 import type { AuthorizationServer } from './authorization-server.ts'
 import type { Client } from './client.ts'
 import { clientAuthentication } from './client-authentication.ts'
-import type { SigningKey } from './client-keys.ts'
 import { classifyTokenAnswer, isClientUnknown, type TokenAnswer, type TokenOutcome } from './token-outcome.ts'
 import type { TokenSet } from './token-response.ts'
 

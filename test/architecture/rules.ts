@@ -93,7 +93,7 @@ export const singleReaders: readonly SingleReader[] = [
   { what: 'BullMQ', packages: /^(bullmq|ioredis)(\/|$)/, owner: /^(src\/queue|workers)\// },
   { what: 'Koa', packages: /^(koa|koa-[^/]+|@koa\/[^/]+)(\/|$)/, owner: /^src\/http\//, also: [stranger] },
   { what: 'prom-client', packages: /^prom-client(\/|$)/, owner: /^src\/metrics\// },
-  { what: 'oidc-provider', packages: /^oidc-provider(\/|$)/, owner: /^src\/sandbox\// },
+  { what: 'oidc-provider', packages: /^oidc-provider(\/|$)/, owner: /^src\/authorization-server\//, also: [stranger] },
 ]
 
 /** Only its owner touches a thing of the outside world. */

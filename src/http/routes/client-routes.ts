@@ -1,8 +1,8 @@
 import Router from '@koa/router'
-import type { ClientKeys } from '../../upstream/client-keys.ts'
 import { clientKeysPath, clientMetadataDocument, clientMetadataPath } from '../../upstream/client-metadata-document.ts'
+import type { StoredKeys } from '../../vault/stored-keys.ts'
 
-type Deps = { readonly publicUrl: URL; readonly redirectUri: string; readonly clientKeys: ClientKeys }
+type Deps = { readonly publicUrl: URL; readonly redirectUri: string; readonly clientKeys: StoredKeys }
 
 const publicHeaders = { 'Cache-Control': 'public, max-age=3600', 'Access-Control-Allow-Origin': '*' }
 

@@ -135,7 +135,7 @@ describe('MCP endpoint, what goes upstream', () => {
       for (const authorization of ['', 'Digest username="x"']) {
         const answer = await caller.call({ headers: { authorization } })
         expect(answer.status, authorization).to.equal(401)
-        expect(answer.headers['www-authenticate']).to.equal(`Bearer ${metadata()}`)
+        expect(answer.headers['www-authenticate']).to.equal(`Bearer scope="mcp", ${metadata()}`)
       }
     })
 
@@ -144,7 +144,7 @@ describe('MCP endpoint, what goes upstream', () => {
         const answer = await caller.call({ headers: { authorization } })
         expect(answer.status, authorization).to.equal(401)
         expect(answer.headers['www-authenticate'], authorization).to.equal(
-          `Bearer error="invalid_token", ${metadata()}`,
+          `Bearer error="invalid_token", scope="mcp", ${metadata()}`,
         )
       }
     })
@@ -155,7 +155,7 @@ describe('MCP endpoint, what goes upstream', () => {
         path: `/api/v1/connectors/${connectorId}/mcp?x=1`,
       })
       expect(answer.headers['www-authenticate']).to.equal(
-        `Bearer resource_metadata="${started.origin}/.well-known/oauth-protected-resource/api/v1/connectors/${connectorId}/mcp"`,
+        `Bearer scope="mcp", resource_metadata="${started.origin}/.well-known/oauth-protected-resource/api/v1/connectors/${connectorId}/mcp"`,
       )
     })
 

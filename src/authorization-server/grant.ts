@@ -1,0 +1,34 @@
+import type { Principal } from '../kernel/principal.ts'
+
+export const revokeReasons = ['person', 'client', 'reuse'] as const
+export type RevokeReason = (typeof revokeReasons)[number]
+
+/** What a person (or agent) gave a host: the use of one connector. */
+export type Grant = {
+  readonly id: string
+  readonly tenantId: string
+  readonly connectorId: string
+  readonly principalId: string
+  readonly clientId: string
+  /** The client's name as the person saw it. */
+  readonly clientName: string
+  /** The URL that was asked for: the endpoint, or its alias. */
+  readonly resource: string
+  /** Space-separated. */
+  readonly scope: string
+  readonly createdAt: Date
+  readonly lastUsedAt: Date | null
+  /** The end of its refresh tokens, however often they are used. */
+  readonly expiresAt: Date
+  readonly revokedAt: Date | null
+}
+
+/** A grant that may be used, and by whom it was given. */
+export type LiveGrant = { readonly grant: Grant; readonly principal: Pick<Principal, 'id' | 'kind' | 'subject'> }
+
+/** Where grants are kept. */
+export type GrantStore = {
+  create(grant: Omit<Grant, 'createdAt' | 'lastUsedAt' | 'revokedAt'>): Promise<void>
+  /** Null when it is unknown, revoked or over, or when its person or connector is gone. */
+  findLive(id: string, now: Date): Promise<LiveGrant | null>
+}
