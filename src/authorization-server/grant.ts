@@ -1,8 +1,5 @@
 import type { Principal } from '../kernel/principal.ts'
 
-export const revokeReasons = ['person', 'client', 'reuse'] as const
-export type RevokeReason = (typeof revokeReasons)[number]
-
 /** What a person (or agent) gave a host: the use of one connector. */
 export type Grant = {
   readonly id: string
