@@ -53,6 +53,7 @@ export async function migrate(databaseUrl: string, options: MigrateOptions): Pro
     return underLock(client, options.lockWaitMs ?? defaultLockWaitMs, async () => {
       const pending = await findPending(client, migrations, steps, log)
       if (pending.length === 0) return []
+      await refuseHalfDone(client, migrations)
       log.info({ pending }, 'migrating the database')
       await client.query(setLockTimeout(options))
       if (migrations.some(({ name }) => pending.includes(name))) await applyMigrations(databaseUrl, options, migrations)
@@ -94,18 +95,22 @@ async function findPending(
   log: MigrateOptions['log'],
 ): Promise<string[]> {
   const history = await readHistory(client, migrations)
-  if (history.failed.length > 0) {
-    throw new AppError(
-      'storage_unavailable',
-      `The migration ${history.failed.join(', ')} failed half-way earlier. See its "logs" in the table _prisma_migrations, put the database right, then run: npx prisma migrate resolve`,
-    )
-  }
   if (history.edited.length > 0) {
     log.warn({ migrations: history.edited }, 'migrations were edited after they had been applied here')
   }
-  const pending = [...history.pending]
+  const pending = [...new Set([...history.pending, ...history.unfinished])]
   for (const step of steps) if (await step.isPending(client)) pending.push(step.name)
   return pending
+}
+
+/** Only under the lock: without it, what is unfinished may be what another process is at. */
+async function refuseHalfDone(client: pg.Client, migrations: readonly Migration[]): Promise<void> {
+  const { unfinished } = await readHistory(client, migrations)
+  if (unfinished.length === 0) return
+  throw new AppError(
+    'storage_unavailable',
+    `The migration ${unfinished.join(', ')} failed half-way earlier. See its "logs" in the table _prisma_migrations, put the database right, then run: npx prisma migrate resolve`,
+  )
 }
 
 /**

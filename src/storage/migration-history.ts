@@ -15,8 +15,8 @@ export type Migration = {
 export type MigrationHistory = {
   /** Not applied yet, in order. */
   readonly pending: readonly string[]
-  /** Begun and not finished: a person has to look. */
-  readonly failed: readonly string[]
+  /** Begun and not finished: under way in another process, or failed half-way. */
+  readonly unfinished: readonly string[]
   /** Applied with another text than the file has now. */
   readonly edited: readonly string[]
 }
@@ -41,17 +41,17 @@ export async function readHistory(client: pg.Client, migrations: readonly Migrat
   const table = await client.query<{ exists: boolean }>(
     `SELECT to_regclass('_prisma_migrations') IS NOT NULL AS exists`,
   )
-  if (table.rows[0]?.exists !== true) return { pending: migrations.map(({ name }) => name), failed: [], edited: [] }
+  if (table.rows[0]?.exists !== true) return { pending: migrations.map(({ name }) => name), unfinished: [], edited: [] }
 
   const { rows } = await client.query<{ name: string; checksum: string; isFinished: boolean }>(
     `SELECT migration_name AS name, checksum, finished_at IS NOT NULL AS "isFinished"
        FROM _prisma_migrations WHERE rolled_back_at IS NULL`,
   )
   const applied = new Map(rows.filter((row) => row.isFinished).map((row) => [row.name, row.checksum]))
-  const failed = rows.filter((row) => !row.isFinished && !applied.has(row.name)).map((row) => row.name)
+  const unfinished = rows.filter((row) => !row.isFinished && !applied.has(row.name)).map((row) => row.name)
   return {
     pending: migrations.filter(({ name }) => !applied.has(name)).map(({ name }) => name),
-    failed,
+    unfinished,
     edited: migrations
       .filter(({ name, checksum }) => (applied.get(name) ?? checksum) !== checksum)
       .map(({ name }) => name),

@@ -40,6 +40,8 @@ describe('startEmbeddedPostgres', function () {
   let dataDir: string
   const servers: EmbeddedPostgres[] = []
   const programs: Program[] = []
+  /** Servers of owners that get killed: without their owner they may live on in the folder that is to go. */
+  const orphans: number[] = []
 
   async function start(options: Partial<EmbeddedPostgresOptions> = {}): Promise<EmbeddedPostgres> {
     const server = await startEmbeddedPostgres({ dataDir, durable: false, log: silentLog, ...options })
@@ -50,7 +52,9 @@ describe('startEmbeddedPostgres', function () {
   async function startOwner(searchPath?: string): Promise<{ owner: Program; url: string; pid: number }> {
     const owner = runProgram('own-postgres', searchPath === undefined ? [dataDir] : [dataDir, searchPath])
     programs.push(owner)
-    return { owner, ...JSON.parse(await owner.readLine()) }
+    const facts = JSON.parse(await owner.readLine())
+    orphans.push(facts.pid)
+    return { owner, ...facts }
   }
 
   /** A search path with these of the system's tools only, so that the others seem to be missing. */
@@ -76,6 +80,10 @@ describe('startEmbeddedPostgres', function () {
   afterEach(async () => {
     for (const program of programs.splice(0)) await program.kill('SIGKILL')
     for (const server of servers.splice(0)) await server.stop()
+    for (const pid of orphans.splice(0)) {
+      if (identifyProcess(pid) !== undefined) process.kill(pid, 'SIGQUIT')
+      await until('the orphan to end', () => identifyProcess(pid) === undefined)
+    }
     await rm(folder, { recursive: true, force: true })
   })
 

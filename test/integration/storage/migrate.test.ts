@@ -10,6 +10,7 @@ import { type MigrateOptions, migrate, pendingMigrations } from '../../../src/st
 import { silentLog } from '../../support/silent-log.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.ts'
 import { databaseUrlOn, testServer } from '../../support/test-server.ts'
+import { until } from '../../support/until.ts'
 
 const options: MigrateOptions = {
   folder: join(packageRoot(), 'prisma', 'migrations'),
@@ -85,6 +86,32 @@ describe('migrate', () => {
       client.query('SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL'),
     )
     expect(rows.rows.map((row) => row.migration_name)).to.deep.equal(applied[0]?.slice(0, -1))
+  })
+
+  it('takes a migration that another process is at for unfinished, not for failed', async () => {
+    const url = await freshUrl()
+    await migrate(url, { ...options, folder: await migrationFolder({ '1_slow': 'SELECT 1;' }), steps: [] })
+    const both = {
+      ...options,
+      folder: await migrationFolder({ '1_slow': 'SELECT 1;', '2_next': 'SELECT 2;' }),
+      steps: [],
+    }
+    await withConnection(url, async (holder) => {
+      await holder.query('SELECT pg_advisory_lock($1)', [0x70626d67])
+      await holder.query('UPDATE _prisma_migrations SET finished_at = NULL')
+      expect(await pendingMigrations(url, both)).to.deep.equal(['1_slow', '2_next'])
+      const waiting = migrate(url, both)
+      const isWaiting = async () =>
+        (
+          await holder.query(
+            "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_try_advisory_lock%' AND pid <> pg_backend_pid()",
+          )
+        ).rowCount === 1
+      await until('the second process to wait', isWaiting)
+      await holder.query('UPDATE _prisma_migrations SET finished_at = now()')
+      await holder.query('SELECT pg_advisory_unlock($1)', [0x70626d67])
+      expect(await waiting).to.deep.equal(['2_next'])
+    })
   })
 
   it('gives up when another process holds the lock for too long', async () => {
