@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createBootstrapAccess, createIssueApiKey } from './access/api-key.ts'
 import { createAuthenticate } from './access/authenticate.ts'
 import { createVerifyAccessToken } from './authorization-server/verify-access-token.ts'
+import { composeRefresh, type RefreshParts } from './compose-refresh.ts'
 import { productVersion } from './config/product-version.ts'
 import type { Settings } from './config/settings.ts'
 import { defaultTimings, type Timings } from './config/timings.ts'
@@ -21,7 +22,6 @@ import { createReceiveCallback } from './connections/receive-callback.ts'
 import { createRecoverUnauthorized } from './connections/recover-unauthorized.ts'
 import { createRedeemCallback } from './connections/redeem-callback.ts'
 import { createRedirectPolicy } from './connections/redirect-policy.ts'
-import { createRefreshConnection } from './connections/refresh-connection.ts'
 import { createRefreshDue } from './connections/refresh-due.ts'
 import { createResolveUpstream } from './connections/resolve-upstream.ts'
 import { createRevokeGrant } from './connections/revoke-grant.ts'
@@ -73,6 +73,8 @@ export type AppOptions = {
   readonly clock?: Clock
   readonly timings?: Timings
   readonly egress?: EgressParts
+  /** In place of parts of refreshing, for tests. */
+  readonly refresh?: RefreshParts
 }
 
 /** Everything that a process of Patchbay can do, wired once. The server uses the handlers, the worker the use cases. */
@@ -104,7 +106,7 @@ export function createApp(options: AppOptions) {
   ])
   const access = createPrismaAccessStore(database)
   const connectors = createPrismaConnectorStore(database)
-  const connections = createPrismaConnectionStore(database)
+  const connections = createPrismaConnectionStore(database, pool)
   const tickets = createPrismaTicketStore(database)
   const flows = createPrismaFlowStore(database)
   const registrations = createPrismaRegistrationStore(database)
@@ -143,9 +145,11 @@ export function createApp(options: AppOptions) {
   const prepareAuthorization = createPrepareAuthorization({ discover, chooseClient, presets })
   const revokeGrant = createRevokeGrant({ tokenEndpoint, findClient, background, vault })
   const mintTicket = createMintTicket({ tickets, vault, clock, ticketTtlMs: timings.ticketTtlMs })
-  const refreshConnection = createRefreshConnection({
+  const refreshing = composeRefresh({
+    settings,
+    timings: timings.refresh,
+    pool,
     connections,
-    connectors,
     registrations,
     tokenEndpoint,
     findClient,
@@ -153,8 +157,9 @@ export function createApp(options: AppOptions) {
     vault,
     clock,
     random,
-    timings: timings.refresh,
+    parts: options.refresh ?? {},
   })
+  const { refreshConnection } = refreshing
   const expireAccess = createExpireAccess({ connections, mintTicket, clock })
   const refreshDue = createRefreshDue({ connections, refreshConnection, expireAccess })
   const redirectPolicy = createRedirectPolicy({
@@ -311,6 +316,8 @@ export function createApp(options: AppOptions) {
     presets,
     presetPins,
     refreshDue,
+    /** Leases, single renewals and what waits for the database: what scheduled runs are made of. */
+    refreshing,
     issueApiKey: createIssueApiKey({ access, clock }),
     bootstrapAccess: createBootstrapAccess({ access, clock }),
     createHttp,
@@ -318,6 +325,7 @@ export function createApp(options: AppOptions) {
     openApi,
     /** Waits for what runs in the background, then closes every connection. */
     async close(): Promise<void> {
+      await refreshing.close()
       await background.drain()
       await dispatcher.close()
       await database.$disconnect()

@@ -18,6 +18,7 @@ await runProcess(log, async () => {
   await prepareDatabase(databaseUrl, settings, log)
   await requireKeys(databaseUrl, settings)
   const app = createApp({ settings, databaseUrl, log, env: process.env })
+  app.refreshing.spill.replay()
   await app.bootstrapAccess(settings.ADMIN_API_KEY)
   const server = await startHttpServer(app, settings, defaultTimings.shutdown)
   log.info({ port: server.port, publicUrl: settings.PUBLIC_URL.origin }, 'serving')

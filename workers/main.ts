@@ -20,6 +20,7 @@ await runProcess(log, async () => {
     throw new Error('No database. Set DATABASE_URL, or start Patchbay on this data folder first: npm start')
   await requireKeys(databaseUrl, settings)
   const app = createApp({ settings, databaseUrl, log, env: process.env })
+  app.refreshing.spill.replay()
   const backend = createQueueBackend({ redisUrl: settings.REDIS_URL, databaseUrl })
   const refreshQueue = createRefreshQueue(backend, log)
   const worker = startRefreshWorker({ backend, refreshDue: app.refreshDue, log })

@@ -19,6 +19,8 @@ export type Event = {
   readonly type: EventType
   /** A stable code where the type has several causes. */
   readonly code: string | null
+  /** Of a refresh: the class of its outcome, as `connections/refresh-outcomes.ts` lists them. */
+  readonly class: string | null
   /** A sentence for people. */
   readonly detail: string | null
   /** The principal who did it; null for Patchbay itself. */
@@ -30,6 +32,7 @@ export type Event = {
 export type NewEvent = {
   readonly type: EventType
   readonly code?: string
+  readonly class?: string
   readonly detail?: string
   readonly actorId?: string
 }

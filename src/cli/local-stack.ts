@@ -86,6 +86,7 @@ async function startParts(
   await program.requireKeys(databaseUrl, settings)
 
   const app = program.createApp({ settings, databaseUrl, log, env })
+  app.refreshing.spill.replay()
   parts.push({ name: 'application', stop: () => app.close() })
   await app.bootstrapAccess(settings.ADMIN_API_KEY)
   const firstKey = await ensureFirstKey(app, settings)

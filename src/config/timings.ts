@@ -11,8 +11,12 @@ export const defaultTimings = {
   refresh: {
     leaseMs: 15_000,
     heartbeatMs: 5_000,
+    safetyMs: 1_000,
     waitMs: 25_000,
     pollMs: 100,
+    maxPollMs: 400,
+    /** For a database that is out of reach at the end of a process, while a new token waits for it. */
+    spillMs: 20_000,
   },
   shutdown: {
     /** For load balancers to notice that readiness is gone. */

@@ -133,6 +133,7 @@ export type ClientReference = Pick<Connection, 'tenantId' | 'clientSource' | 're
 /**
  * Finds a client's secret where it lives now: a rotated preset secret takes effect without touching connectors.
  *
+ * @param found the client's registration, where the caller has read it already (null: there is none)
  * @returns null when the client is gone (preset removed, registration deleted, connector's client replaced)
  */
 export function createFindClient({
@@ -141,7 +142,11 @@ export function createFindClient({
   presetPins,
   vault,
 }: Pick<Deps, 'registrations' | 'presets' | 'presetPins' | 'vault'>) {
-  return async (connector: Connector, reference: ClientReference): Promise<Client | null> => {
+  return async (
+    connector: Connector,
+    reference: ClientReference,
+    found?: Registration | null,
+  ): Promise<Client | null> => {
     const { clientId, tokenEndpointAuthMethod } = reference
     const withSecret = (clientSecret: Client['clientSecret']): Client => ({
       clientId,
@@ -161,7 +166,8 @@ export function createFindClient({
     }
     if (reference.clientSource === 'metadata_document') return withSecret(undefined)
     if (reference.registrationId === null) return null
-    const registration = await registrations.findById(reference.tenantId, reference.registrationId)
+    const registration =
+      found === undefined ? await registrations.findById(reference.tenantId, reference.registrationId) : found
     return registration === null ? null : withSecret(openRegistrationSecret(vault, registration))
   }
 

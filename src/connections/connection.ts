@@ -70,9 +70,16 @@ export type Connection = {
   readonly isPkceUnverified: boolean
   readonly grantEpoch: number
   readonly tokenVersion: number
+  /** Failed refreshes in a row. */
   readonly failCount: number
+  /** When the first of those came that have the code of `lastError`. */
+  readonly failingSince: Date | null
   readonly nextRefreshAt: Date | null
   readonly accessExpiresAt: Date | null
+  /** How long access tokens live, as last stated. */
+  readonly accessLifetimeSeconds: number | null
+  /** When the refresh token runs out, where the server says so. */
+  readonly reauthBy: Date | null
   readonly sealedAccessToken: string | null
   readonly sealedRefreshToken: string | null
   readonly challenge: StoredChallenge | null

@@ -7,6 +7,7 @@ export const cleared = {
   lastError: null,
   challenge: null,
   failCount: 0,
+  failingSince: null,
 } as const satisfies ConnectionChanges
 
 /** A connection without any grant. */
@@ -27,6 +28,8 @@ export const withoutGrant = {
   stepUps: null,
   nextRefreshAt: null,
   accessExpiresAt: null,
+  accessLifetimeSeconds: null,
+  reauthBy: null,
   sealedAccessToken: null,
   sealedRefreshToken: null,
 } as const satisfies ConnectionChanges

@@ -3,7 +3,7 @@ import type { Vault } from '../vault/vault.ts'
 import type { Connection } from './connection.ts'
 import { sealFor } from './connection-secrets.ts'
 import { cleared } from './grant-changes.ts'
-import { accessExpiry, refreshTime } from './schedule.ts'
+import { expiryOf, refreshTime } from './schedule.ts'
 import type { ConnectionChanges, PinnedAuthorization } from './store.ts'
 
 type NewGrant = {
@@ -22,7 +22,7 @@ export function newGrant(vault: Vault, grant: NewGrant): ConnectionChanges {
   const { connection, authorization, authType, tokens, requestedAt, random } = grant
   const { server, client, clientSource, registrationId } = authorization
   const { refreshToken } = tokens
-  const accessExpiresAt = accessExpiry(requestedAt, tokens.expiresInSeconds)
+  const accessExpiresAt = expiryOf(requestedAt, tokens.expiresInSeconds)
   const isRenewable = refreshToken !== undefined || authType === 'client_credentials'
   return {
     ...cleared,
@@ -42,6 +42,8 @@ export function newGrant(vault: Vault, grant: NewGrant): ConnectionChanges {
     grantEpoch: connection.grantEpoch + 1,
     tokenVersion: 0,
     accessExpiresAt,
+    accessLifetimeSeconds: tokens.expiresInSeconds ?? null,
+    reauthBy: expiryOf(requestedAt, tokens.refreshExpiresInSeconds),
     // what cannot be renewed is looked at again when it has run out, so that somebody says so
     nextRefreshAt: isRenewable ? refreshTime(requestedAt, accessExpiresAt, random) : accessExpiresAt,
     sealedAccessToken: sealFor(vault, 'accessToken', connection, tokens.accessToken),

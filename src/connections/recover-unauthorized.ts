@@ -45,7 +45,7 @@ const ownLink = { initiator: null, redirectUrl: null, authorization: null }
  * replaced since the call was sent. Where that does not help, the refusal is kept for the next connect, and a link is made.
  *
  * @returns `usable` when the call is worth sending once more
- * @throws AppError `not_found`, `refresh_in_progress`, `upstream_unreachable`
+ * @throws AppError `not_found`, `refresh_in_progress`, `upstream_unreachable`, `storage_unavailable`
  */
 export function createRecoverUnauthorized(deps: Deps) {
   const { connections, refreshConnection, resolveUpstream, describeNeed, mintTicket, discover, clock } = deps
@@ -68,6 +68,7 @@ export function createRecoverUnauthorized(deps: Deps) {
     if (refusal.attempt === 1 && isRenewable(connection)) {
       const result = await refreshConnection(connection)
       if (result.kind === 'busy') throw new AppError('refresh_in_progress', 'another process refreshes')
+      if (result.kind === 'spilled') throw new AppError('storage_unavailable', 'the new token waits for the database')
       if (result.kind === 'transient') throw new AppError('upstream_unreachable', 'token refresh failed for now')
       return resolveUpstream(principal, target.connectorId)
     }

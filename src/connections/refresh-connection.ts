@@ -1,243 +1,117 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Connector } from '../connectors/connector.ts'
-import type { ConnectorStore } from '../connectors/store.ts'
-import { addMs, type Clock } from '../kernel/clock.ts'
-import { newId } from '../kernel/id.ts'
-import type { Background } from '../log/background.ts'
-import type { Client } from '../upstream/client.ts'
-import type { RefreshOutcome, TokenEndpoint, TokenSet } from '../upstream/token-endpoint.ts'
-import { isClientUnknown } from '../upstream/token-outcome.ts'
-import type { Vault } from '../vault/vault.ts'
-import type { FindClient } from './choose-client.ts'
-import { type Connection, type DisconnectCode, isRenewable } from './connection.ts'
-import { openRefreshToken, sealFor } from './connection-secrets.ts'
-import { disconnectReasons } from './disconnect-reason.ts'
-import { cleared, withoutGrant } from './grant-changes.ts'
-import { accessExpiry, refreshTime, retryDelayMs } from './schedule.ts'
-import type { ConnectionStore, RegistrationStore } from './store.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { addMs } from '../kernel/clock.ts'
+import { type Connection, isRenewable } from './connection.ts'
+import type { IssuerGate } from './issuer-gate.ts'
+import type { Leased, LeaseKeeper } from './lease-keeper.ts'
+import type { LeaseStore } from './lease-store.ts'
+import { isHeldOnDemand } from './refresh-outcomes.ts'
+import type { RefreshCount, RefreshResult } from './refresh-result.ts'
+import type { RenewLeased } from './renew-leased.ts'
+import type { Spill } from './spill.ts'
+import type { ConnectionStore } from './store.ts'
 
-export type RefreshResult =
-  | { readonly kind: 'refreshed'; readonly connection: Connection }
-  /** Another process was refreshing; this is its result. */
-  | { readonly kind: 'adopted'; readonly connection: Connection }
-  /** Not now, perhaps later; the grant is kept. */
-  | { readonly kind: 'transient'; readonly connection: Connection }
-  /** The grant is gone: refused by the authorization server, or ended by a person meanwhile. */
-  | { readonly kind: 'ended' }
-  /** Another process is still at it after the time that we wait. */
-  | { readonly kind: 'busy' }
-  /** There is nothing to refresh with. */
-  | { readonly kind: 'not_refreshable' }
-
-export type RefreshTimings = {
-  /** How long a lease lasts without a heartbeat. */
-  readonly leaseMs: number
-  readonly heartbeatMs: number
+export type WaitTimings = {
   /** How long others wait for the holder's result. */
   readonly waitMs: number
+  /** How often they look: at first, and at most. */
   readonly pollMs: number
+  readonly maxPollMs: number
+}
+
+export type RefreshOptions = {
+  /** At a person's word: also while the connection waits for its next scheduled attempt. */
+  readonly isForced?: boolean
 }
 
 type Deps = {
-  readonly connections: ConnectionStore
-  readonly connectors: ConnectorStore
-  readonly registrations: Pick<RegistrationStore, 'delete'>
-  readonly tokenEndpoint: TokenEndpoint
-  readonly findClient: FindClient
-  readonly background: Background
-  readonly vault: Vault
+  readonly connections: Pick<ConnectionStore, 'find'>
+  readonly leases: Pick<LeaseStore, 'giveBack'>
+  readonly keeper: LeaseKeeper
+  readonly renewLeased: RenewLeased
+  readonly gate: IssuerGate
+  readonly spill: Spill
   readonly clock: Clock
   readonly random: () => number
-  readonly timings: RefreshTimings
+  readonly count: (what: RefreshCount) => void
+  readonly timings: WaitTimings
 }
 
-const maxMalformedAnswers = 5
-const clientRetryMs = 900_000
-
 /**
- * The one way in which a grant is renewed, for worker, proxy, connect and people alike.
+ * The one way in which somebody who waits gets a grant renewed: a call that was refused, a connect, a person, a job for one
+ * connection. (A run over many leases them in batches and calls `renewLeased` itself.)
  *
  * One attempt at a time: coalesced inside the process, and across processes by a lease in PostgreSQL that is taken before
- * the refresh token is spent. Everybody else waits and adopts the holder's result. No transaction is open while the
- * authorization server is asked, and nothing is written unless epoch and version are still those that were read: a person's
- * disconnect always wins.
+ * the refresh token is spent, which also proves that the database can be written to. Everybody else waits and adopts the
+ * holder's result; when the holder dies, one of them takes over. A result that waits for the database comes before all else.
  */
 export function createRefreshConnection(deps: Deps) {
-  const { connections, connectors, registrations, tokenEndpoint, findClient, background, vault, clock } = deps
-  const { random, timings } = deps
+  const { connections, leases, keeper, renewLeased, gate, spill, clock, random, count, timings } = deps
   const inFlight = new Map<string, Promise<RefreshResult>>()
 
-  return (seen: Connection): Promise<RefreshResult> => {
+  return (seen: Connection, options: RefreshOptions = {}): Promise<RefreshResult> => {
     const key = `${seen.id}:${seen.grantEpoch}`
     const running = inFlight.get(key)
     if (running !== undefined) return running
-    const attempt = refresh(seen).finally(() => inFlight.delete(key))
+    const attempt = refresh(seen, options).finally(() => inFlight.delete(key))
     inFlight.set(key, attempt)
     return attempt
   }
 
-  async function refresh(seen: Connection): Promise<RefreshResult> {
+  async function refresh(seen: Connection, { isForced = false }: RefreshOptions): Promise<RefreshResult> {
     if (!isRenewable(seen)) return { kind: 'not_refreshable' }
-    const owner = newId()
-    const leased = await connections.takeLease(seen, owner, timings.leaseMs)
-    if (leased === null) return waitForHolder(seen)
-    const heartbeat = setInterval(() => {
-      background.run(
-        'renew refresh lease',
-        async () => void (await connections.renewLease(leased.id, owner, timings.leaseMs)),
-      )
-    }, timings.heartbeatMs)
-    try {
-      return await refreshLeased(leased)
-    } finally {
-      clearInterval(heartbeat)
-      await connections.releaseLease(leased.id, owner)
+    if (!isForced && isHeldOnDemand(seen, clock.now())) {
+      return { kind: 'transient', connection: seen, retryAt: seen.nextRefreshAt }
     }
-  }
-
-  async function refreshLeased(connection: Connection): Promise<RefreshResult> {
-    const connector = await connectors.find(connection.tenantId, connection.connectorId)
-    const refreshToken = openRefreshToken(vault, connection)
-    const { issuer, tokenEndpoint: endpoint, clientId, tokenEndpointAuthMethod } = connection
-    if (connector === null || issuer === null || endpoint === null) return { kind: 'ended' }
-    if (clientId === null || tokenEndpointAuthMethod === null) return { kind: 'ended' }
-    const client = await findClient(connector, { ...connection, clientId, tokenEndpointAuthMethod })
-    if (client === null) return end(connection, 'client_rejected')
-
-    const server = { issuer, tokenEndpoint: endpoint }
-    const { resource, requestedScopes: scopes } = connection
-    // a client that acts for itself has no refresh token: it asks as it did the first time (RFC 6749 section 4.4.3)
-    const ask = () =>
-      refreshToken === undefined
-        ? tokenEndpoint.clientCredentials({ server, client, resource, scopes })
-        : tokenEndpoint.refresh({ server, client, refreshToken, resource })
-    const requestedAt = clock.now()
-    let outcome = await ask()
-    // bytes were sent and no answer came: most servers take the same token once more within a short grace
-    if (outcome.kind === 'transient' && outcome.isAmbiguous) outcome = await ask()
-    return settle(connector, connection, client, outcome, requestedAt)
-  }
-
-  async function settle(
-    connector: Connector,
-    connection: Connection,
-    client: Client,
-    outcome: RefreshOutcome,
-    requestedAt: Date,
-  ): Promise<RefreshResult> {
-    switch (outcome.kind) {
-      case 'ok':
-        return store(connection, client, outcome.tokens, requestedAt)
-      case 'transient':
-        return retryLater(
-          connection,
-          'upstream_unavailable',
-          outcome.retryAfterMs ?? retryDelayMs(connection.failCount + 1, random()),
-        )
-      case 'malformed':
-        return connection.failCount + 1 < maxMalformedAnswers
-          ? retryLater(connection, 'malformed_token_response', retryDelayMs(connection.failCount + 1, random()))
-          : end(connection, 'malformed_token_response')
-      case 'client_rejected':
-        // a secret of ours may be mis-deployed for a while; a client that was registered dynamically does not come back
-        if (connection.clientSource !== 'registration') return retryLater(connection, 'client_rejected', clientRetryMs)
-        if (isClientUnknown(outcome) && connection.registrationId !== null)
-          await registrations.delete(connection.tenantId, connection.registrationId)
-        return end(connection, 'client_rejected')
-      case 'config':
-        return end(connection, 'refresh_config_error')
-      case 'rejected': {
-        const current = await connections.find(connector.tenantId, connection.id)
-        if (
-          current !== null &&
-          current.grantEpoch === connection.grantEpoch &&
-          current.tokenVersion > connection.tokenVersion
-        ) {
-          return { kind: 'adopted', connection: current }
-        }
-        return end(connection, 'refresh_token_rejected')
-      }
-    }
-  }
-
-  async function store(
-    connection: Connection,
-    client: Client,
-    tokens: TokenSet,
-    requestedAt: Date,
-  ): Promise<RefreshResult> {
-    const accessExpiresAt = accessExpiry(requestedAt, tokens.expiresInSeconds)
-    const stored = await connections.compareAndSet(
-      connection,
-      {
-        ...(connection.state === 'connected' ? cleared : { lastError: null, failCount: 0 }),
-        tokenVersion: connection.tokenVersion + 1,
-        accessExpiresAt,
-        nextRefreshAt: refreshTime(requestedAt, accessExpiresAt, random()),
-        scopes: tokens.scopes ?? connection.scopes,
-        sealedAccessToken: sealFor(vault, 'accessToken', connection, tokens.accessToken),
-        // a server that sends no new refresh token means the old one to go on (RFC 6749 section 6)
-        ...(tokens.refreshToken === undefined
-          ? {}
-          : { sealedRefreshToken: sealFor(vault, 'refreshToken', connection, tokens.refreshToken) }),
-      },
-      { type: 'connector.refreshed' },
-    )
-    if (stored !== null) return { kind: 'refreshed', connection: stored }
-    revokeUnused(connection, client, tokens)
-    return { kind: 'ended' }
-  }
-
-  async function retryLater(connection: Connection, code: string, waitMs: number): Promise<RefreshResult> {
-    const now = clock.now()
-    const attempts = connection.failCount + 1
-    const stored = await connections.compareAndSet(
-      connection,
-      {
-        failCount: attempts,
-        nextRefreshAt: addMs(now, waitMs),
-        lastError: { code, at: now.toISOString(), retryable: true, attempts },
-      },
-      { type: 'connector.refresh_failed', code },
-    )
-    return stored === null ? { kind: 'ended' } : { kind: 'transient', connection: stored }
-  }
-
-  async function end(connection: Connection, code: DisconnectCode): Promise<RefreshResult> {
-    await connections.compareAndSet(
-      connection,
-      {
-        ...withoutGrant,
-        state: 'disconnected',
-        disconnectCode: code,
-        disconnectReason: disconnectReasons[code],
-        lastError: { code, at: clock.now().toISOString(), retryable: false, attempts: connection.failCount + 1 },
-        grantEpoch: connection.grantEpoch + 1,
-      },
-      { type: 'connector.disconnected', code, detail: disconnectReasons[code] },
-    )
-    return { kind: 'ended' }
-  }
-
-  async function waitForHolder(seen: Connection): Promise<RefreshResult> {
+    if (spill.holds(seen.id)) await spill.adopt(seen)
     const deadline = addMs(clock.now(), timings.waitMs)
-    for (;;) {
-      const current = await connections.find(seen.tenantId, seen.id)
-      if (current === null || current.grantEpoch !== seen.grantEpoch) return { kind: 'ended' }
-      if (current.tokenVersion > seen.tokenVersion) return { kind: 'adopted', connection: current }
-      if (current.failCount > seen.failCount) return { kind: 'transient', connection: current }
+    for (let pollMs = timings.pollMs; ; pollMs = Math.min(pollMs * 2, timings.maxPollMs)) {
+      const [leased] = await keeper.take([seen])
+      if (leased !== undefined) return throughGate(leased)
+      const result = await adopt(seen)
+      if (result !== null) return result
       if (clock.now() >= deadline) return { kind: 'busy' }
-      await delay(timings.pollMs * (1 + random()))
+      await delay(pollMs * (0.75 + random() / 2))
     }
   }
 
-  function revokeUnused(connection: Connection, client: Client, tokens: TokenSet): void {
-    const { issuer, tokenEndpoint: endpoint, revocationEndpoint } = connection
-    if (issuer === null || endpoint === null || revocationEndpoint === null) return
-    const token = tokens.refreshToken ?? tokens.accessToken
-    background.run('revoke', () =>
-      tokenEndpoint.revoke({ server: { issuer, tokenEndpoint: endpoint, revocationEndpoint }, client, token }),
-    )
+  /** With the lease in hand: asks for a place at the authorization server. */
+  async function throughGate(leased: Leased): Promise<RefreshResult> {
+    const { connection } = leased
+    const ticket = await enter(leased)
+    if ('pausedUntil' in ticket) {
+      keeper.forget(leased)
+      await leases.giveBack(leased, keeper.owner, ticket.pausedUntil)
+      return { kind: 'transient', connection, retryAt: ticket.pausedUntil }
+    }
+    try {
+      return await renewLeased(leased)
+    } finally {
+      await ticket.leave()
+    }
+  }
+
+  async function enter(leased: Leased) {
+    try {
+      return await gate.enter(leased.connection.issuer ?? '')
+    } catch (error) {
+      keeper.forget(leased)
+      throw error
+    }
+  }
+
+  /** What the holder of the lease has come to; null: nothing yet. */
+  async function adopt(seen: Connection): Promise<RefreshResult | null> {
+    const current = await connections.find(seen.tenantId, seen.id)
+    if (current === null || current.grantEpoch !== seen.grantEpoch) return { kind: 'ended' }
+    if (current.tokenVersion > seen.tokenVersion) {
+      count('adopted')
+      return { kind: 'adopted', connection: current }
+    }
+    if (current.failCount > seen.failCount) {
+      return { kind: 'transient', connection: current, retryAt: current.nextRefreshAt }
+    }
+    return null
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Connection } from './connection.ts'
 import type { ExpireAccess } from './expire-access.ts'
-import type { RefreshConnection, RefreshResult } from './refresh-connection.ts'
+import type { RefreshConnection } from './refresh-connection.ts'
+import type { RefreshResult } from './refresh-result.ts'
 import type { ConnectionStore } from './store.ts'
 
 type Deps = {

@@ -6,8 +6,8 @@ const jitterShare = 0.25
 /** How long an access token is taken to live when its server does not say: for the schedule only. */
 const assumedLifetimeMs = 3_600_000
 
-/** When an access token runs out, counted from the moment its request began; null when the server did not say. */
-export function accessExpiry(requestedAt: Date, expiresInSeconds: number | undefined): Date | null {
+/** When a token runs out, counted from the moment its request began; null when the server did not say. */
+export function expiryOf(requestedAt: Date, expiresInSeconds: number | undefined): Date | null {
   return expiresInSeconds === undefined ? null : addMs(requestedAt, expiresInSeconds * 1000)
 }
 

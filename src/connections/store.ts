@@ -31,19 +31,11 @@ export type ConnectionStore = {
   /** The connection of that scope and subject, made (state `created`) when missing. */
   ensure(tenantId: string, connectorId: string, scope: ConnectionScope, subjectId: string): Promise<Connection>
   /**
-   * Writes `changes` and the event in one transaction, if epoch and version are still those of `seen`.
+   * Writes `changes` and the event in one statement, if epoch and version are still those of `seen`.
    *
    * @returns the new connection; null when somebody else was first: read again and decide again
    */
   compareAndSet(seen: Connection, changes: ConnectionChanges, event?: NewEvent): Promise<Connection | null>
-  /**
-   * Takes the right to refresh, for `leaseMs` by the database's clock; null when another owner holds it or the version
-   * moved on.
-   */
-  takeLease(seen: Connection, owner: string, leaseMs: number): Promise<Connection | null>
-  /** Prolongs a lease that is still held. False when it was lost. */
-  renewLease(id: string, owner: string, leaseMs: number): Promise<boolean>
-  releaseLease(id: string, owner: string): Promise<void>
   /**
    * Claims up to `limit` connections whose refresh is due at `now`, skipping those that another process is claiming,
    * and moves their next attempt on by `claimMs`, so that a lost job is found again.

@@ -124,6 +124,9 @@ export const connectorSchema = z
       .describe('True for a server of 2025-03-26 that publishes nothing: PKCE is used, but perhaps not checked.'),
     token_expires_at: time.nullable(),
     next_refresh_at: time.nullable(),
+    reauth_by: time
+      .nullable()
+      .describe('When a person has to authorize again at the latest, where the server says so.'),
     last_error: z.object({ code: z.string(), at: time, retryable: z.boolean(), attempts: z.int() }).nullable(),
     created_at: time,
     updated_at: time,
@@ -136,6 +139,7 @@ export const eventSchema = z
     id,
     type: z.enum(eventTypes),
     code: z.string().nullable(),
+    class: z.string().nullable().describe('Of a refresh: which class of outcome it was.'),
     detail: z.string().nullable(),
     connection_id: id.nullable(),
     actor_id: id.nullable(),

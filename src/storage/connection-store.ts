@@ -1,27 +1,14 @@
-import type { NewEvent } from '../audit/event.ts'
+import type pg from 'pg'
 import type { Connection } from '../connections/connection.ts'
-import type { ConnectionChanges, ConnectionStore, DueConnection } from '../connections/store.ts'
+import type { ConnectionStore, DueConnection } from '../connections/store.ts'
 import { newId } from '../kernel/id.ts'
-import { writeEvent } from './event-store.ts'
-import { type Connection as ConnectionRow, Prisma } from './generated/client.ts'
+import { changeConnection } from './change-connection.ts'
+import type { Connection as ConnectionRow } from './generated/client.ts'
 import type { Database, Transaction } from './prisma-client.ts'
 import { isUniqueViolation } from './storage-errors.ts'
 
 /** The columns that are a closed list in the domain are plain text in the table; this store is their only writer. */
 const toConnection = (row: ConnectionRow) => row as unknown as Connection
-
-function toData({ lastError, challenge, stepUps, scopes, requestedScopes, ...changes }: ConnectionChanges) {
-  return {
-    ...changes,
-    ...(lastError === undefined ? {} : { lastError: lastError === null ? Prisma.DbNull : { ...lastError } }),
-    ...(challenge === undefined ? {} : { challenge: challenge === null ? Prisma.DbNull : { ...challenge } }),
-    ...(stepUps === undefined ? {} : { stepUps: stepUps === null ? Prisma.DbNull : { ...stepUps } }),
-    ...(scopes === undefined ? {} : { scopes: [...scopes] }),
-    ...(requestedScopes === undefined ? {} : { requestedScopes: [...requestedScopes] }),
-    // a new epoch ends whatever refresh was under way
-    ...(changes.grantEpoch === undefined ? {} : { leaseOwner: null, leaseUntil: null }),
-  }
-}
 
 /** Ends the grants of all connections of a connector whose credentials no longer apply. */
 export async function voidConnections(transaction: Transaction, tenantId: string, connectorId: string): Promise<void> {
@@ -30,8 +17,9 @@ export async function voidConnections(transaction: Transaction, tenantId: string
       disconnect_code = CASE state WHEN 'created' THEN NULL ELSE 'connector_changed' END,
       disconnect_reason = CASE state WHEN 'created' THEN NULL
         ELSE 'The connector was changed, so its old authorization no longer applies. Connect it again.' END,
-      grant_epoch = grant_epoch + 1, lease_owner = NULL, lease_until = NULL, next_refresh_at = NULL,
-      access_expires_at = NULL, sealed_access_token = NULL, sealed_refresh_token = NULL, sealed_extra_headers = NULL,
+      grant_epoch = grant_epoch + 1, lease_owner = NULL, lease_until = NULL, refresh_started_at = NULL,
+      next_refresh_at = NULL, access_expires_at = NULL, access_lifetime_seconds = NULL, reauth_by = NULL, failing_since = NULL,
+      sealed_access_token = NULL, sealed_refresh_token = NULL, sealed_extra_headers = NULL,
       auth_type = NULL, issuer = NULL, token_endpoint = NULL, revocation_endpoint = NULL, resource = NULL, client_id = NULL,
       client_source = NULL, registration_id = NULL, token_endpoint_auth_method = NULL, scopes = '{}',
       requested_scopes = '{}', is_pkce_unverified = false, step_ups = NULL, challenge = NULL,
@@ -40,8 +28,8 @@ export async function voidConnections(transaction: Transaction, tenantId: string
   await transaction.ticket.deleteMany({ where: { tenantId, connection: { connectorId } } })
 }
 
-/** Connections in PostgreSQL. Leases are judged by the database's clock alone. */
-export function createPrismaConnectionStore(database: Database): ConnectionStore {
+/** Connections in PostgreSQL. */
+export function createPrismaConnectionStore(database: Database, pool: pg.Pool): ConnectionStore {
   const resolveMany: ConnectionStore['resolveMany'] = async (tenantId, connectorIds, { kind, subject }) => {
     const rows = await database.connection.findMany({
       where: {
@@ -95,42 +83,8 @@ export function createPrismaConnectionStore(database: Database): ConnectionStore
       }
     },
 
-    async compareAndSet(seen, changes, event?: NewEvent) {
-      return database.$transaction(async (transaction) => {
-        const [row] = await transaction.connection.updateManyAndReturn({
-          where: { id: seen.id, tenantId: seen.tenantId, grantEpoch: seen.grantEpoch, tokenVersion: seen.tokenVersion },
-          data: toData(changes),
-        })
-        if (row === undefined) return null
-        const subject = { tenantId: row.tenantId, connectorId: row.connectorId, connectionId: row.id }
-        if (event !== undefined) await writeEvent(transaction, subject, event)
-        return toConnection(row)
-      })
-    },
-
-    async takeLease(seen, owner, leaseMs) {
-      const taken = await database.$executeRaw`UPDATE connections
-        SET lease_owner = ${owner}::uuid, lease_until = now() + ${leaseMs} * interval '1 millisecond'
-        WHERE id = ${seen.id}::uuid AND tenant_id = ${seen.tenantId}::uuid
-          AND grant_epoch = ${seen.grantEpoch} AND token_version = ${seen.tokenVersion}
-          AND (lease_until IS NULL OR lease_until < now())`
-      if (taken === 0) return null
-      const row = await database.connection.findFirst({ where: { id: seen.id, leaseOwner: owner } })
-      return row === null ? null : toConnection(row)
-    },
-
-    async renewLease(id, owner, leaseMs) {
-      const renewed = await database.$executeRaw`UPDATE connections
-        SET lease_until = now() + ${leaseMs} * interval '1 millisecond'
-        WHERE id = ${id}::uuid AND lease_owner = ${owner}::uuid AND lease_until >= now()`
-      return renewed > 0
-    },
-
-    async releaseLease(id, owner) {
-      await database.connection.updateMany({
-        where: { id, leaseOwner: owner },
-        data: { leaseOwner: null, leaseUntil: null },
-      })
+    compareAndSet(seen, changes, event) {
+      return changeConnection(pool, seen, { changes, event, isLeaseReleased: false })
     },
 
     async claimDue(now, limit, claimMs) {

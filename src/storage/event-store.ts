@@ -6,6 +6,21 @@ import type { Database, Transaction } from './prisma-client.ts'
 
 type Subject = { readonly tenantId: string; readonly connectorId: string; readonly connectionId?: string }
 
+/** What an event says of itself, for statements that make a change and tell of it at once: column and type. */
+export const eventColumns = [
+  ['id', 'uuid'],
+  ['type', 'text'],
+  ['code', 'text'],
+  ['class', 'text'],
+  ['detail', 'text'],
+  ['actor_id', 'uuid'],
+] as const
+
+/** The parameters of these columns. */
+export function eventValues(id: string, event: NewEvent): (string | null)[] {
+  return [id, event.type, event.code ?? null, event.class ?? null, event.detail ?? null, event.actorId ?? null]
+}
+
 /** Writes an event in the transaction of the change that it tells of. */
 export async function writeEvent(transaction: Transaction, subject: Subject, event: NewEvent): Promise<void> {
   await transaction.event.create({
@@ -16,6 +31,7 @@ export async function writeEvent(transaction: Transaction, subject: Subject, eve
       connectionId: subject.connectionId ?? null,
       type: event.type,
       code: event.code ?? null,
+      class: event.class ?? null,
       detail: event.detail ?? null,
       actorId: event.actorId ?? null,
     },

@@ -4,6 +4,7 @@ import type { Secret } from '../kernel/secret.ts'
 import { PrismaClient } from './generated/client.ts'
 
 export type Database = PrismaClient
+export type Pool = pg.Pool
 
 /** What runs inside a transaction: the client without the methods that open and close connections. */
 export type Transaction = Parameters<

@@ -9,11 +9,14 @@ export type TokenSet = {
   readonly refreshToken?: Secret
   /** How long the access token lives, between one second and 30 days. Absent: the server does not say. */
   readonly expiresInSeconds?: number
+  /** How long the refresh token lives, where the server says so: at least a second, at most ten years. */
+  readonly refreshExpiresInSeconds?: number
   /** Absent: as asked for. */
   readonly scopes?: readonly string[]
 }
 
 const maxLifetimeSeconds = 30 * 86_400
+const maxRefreshLifetimeSeconds = 10 * 365 * 86_400
 
 /** A token goes into a header: visible ASCII only (RFC 6749 appendix A.12). */
 const token = z
@@ -30,6 +33,9 @@ const schema = z.object({
     .optional(),
   refresh_token: token.optional().catch(undefined),
   expires_in: z.unknown().optional(),
+  // no RFC names them: the first is Keycloak's, the second GitHub's
+  refresh_expires_in: z.unknown().optional(),
+  refresh_token_expires_in: z.unknown().optional(),
   scope: z
     .union([z.string().max(16_384), z.array(z.string().max(256)).max(1000)])
     .optional()
@@ -45,20 +51,25 @@ const schema = z.object({
 export function readTokenResponse(document: Readonly<Record<string, unknown>>): TokenSet | null {
   const result = schema.safeParse(document)
   if (!result.success) return null
-  const { access_token, refresh_token, expires_in, scope } = result.data
-  const expiresInSeconds = readLifetime(expires_in)
+  const { access_token, refresh_token, expires_in, refresh_expires_in, refresh_token_expires_in, scope } = result.data
+  const expiresInSeconds = readLifetime(expires_in, maxLifetimeSeconds)
+  const refreshExpiresInSeconds = readLifetime(
+    refresh_expires_in ?? refresh_token_expires_in,
+    maxRefreshLifetimeSeconds,
+  )
   const scopes = parseScopes([scope ?? ''].flat().join(' ').replaceAll(',', ' '))
   return {
     accessToken: new Secret(access_token),
     ...(refresh_token === undefined ? {} : { refreshToken: new Secret(refresh_token) }),
     ...(expiresInSeconds === undefined ? {} : { expiresInSeconds }),
+    ...(refreshExpiresInSeconds === undefined ? {} : { refreshExpiresInSeconds }),
     ...(scopes.length === 0 ? {} : { scopes }),
   }
 }
 
 /** Zero and less mean "never" to some and "over" to others: the server has not said, and a 401 will tell. */
-function readLifetime(value: unknown): number | undefined {
+function readLifetime(value: unknown, maxSeconds: number): number | undefined {
   const isNumeral = typeof value === 'string' && /^\d+(\.\d+)?$/.test(value)
   const seconds = typeof value === 'number' ? value : isNumeral ? Number(value) : Number.NaN
-  return seconds > 0 ? Math.min(Math.max(Math.floor(seconds), 1), maxLifetimeSeconds) : undefined
+  return seconds > 0 ? Math.min(Math.max(Math.floor(seconds), 1), maxSeconds) : undefined
 }

@@ -1,4 +1,6 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type App, createApp } from '../../src/app.ts'
 import { readSettings, type Settings } from '../../src/config/settings.ts'
 import { defaultTimings, type Timings } from '../../src/config/timings.ts'
@@ -74,6 +76,8 @@ export async function startPatchbay({
     PORT: String(port),
     DATABASE_URL: databaseUrl,
     DATABASE_POOL_SIZE: '5',
+    // not made before something has to be kept in it
+    DATA_DIR: join(tmpdir(), `patchbay-test-${randomUUID()}`),
     ENCRYPTION_KEYS: sharing?.env.ENCRYPTION_KEYS ?? `test:${randomBytes(32).toString('base64')}`,
     ...env,
   }

@@ -82,7 +82,9 @@ describe('races between two instances', () => {
       const inOneProcess = [one.app.refreshDue(due), two.app.refreshDue(due)]
       gate.open()
       const outcomes = await Promise.all([a, b, ...inOneProcess])
-      expect(new Set(outcomes)).to.deep.equal(new Set(['refreshed', 'adopted']))
+      expect(outcomes.filter((outcome) => outcome === 'refreshed')).to.have.length.within(1, 2)
+      // whoever reads the row only when the result is there already finds nothing to do
+      for (const outcome of outcomes) expect(outcome).to.be.oneOf(['refreshed', 'adopted', 'stale'])
       expect(refreshes()).to.have.length(1)
       expect((await rowOf(id)).token_version).to.equal(1)
       console.log(`      ${outcomes.length} refreshes, ${refreshes().length} redemption: ${outcomes.join(', ')}`)

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { accessExpiry, refreshTime, retryDelayMs } from '../../../src/connections/schedule.ts'
+import { expiryOf, refreshTime, retryDelayMs } from '../../../src/connections/schedule.ts'
 import { addMs } from '../../../src/kernel/clock.ts'
 
 const requestedAt = new Date('2026-11-21T10:00:00Z')
@@ -7,13 +7,13 @@ const later = (seconds: number): Date => addMs(requestedAt, seconds * 1000)
 /** Of [0, 1): both ends and some in between. */
 const randoms = [0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.999_999]
 
-describe('accessExpiry', () => {
+describe('expiryOf', () => {
   it('counts from the moment of the request', () => {
-    expect(accessExpiry(requestedAt, 3600)).to.deep.equal(later(3600))
+    expect(expiryOf(requestedAt, 3600)).to.deep.equal(later(3600))
   })
 
   it('is not known when the server does not say', () => {
-    expect(accessExpiry(requestedAt, undefined)).to.equal(null)
+    expect(expiryOf(requestedAt, undefined)).to.equal(null)
   })
 })
 

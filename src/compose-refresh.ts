@@ -1,0 +1,85 @@
+import { join } from 'node:path'
+import type { Settings } from './config/settings.ts'
+import type { Timings } from './config/timings.ts'
+import type { FindClient } from './connections/choose-client.ts'
+import { type IssuerGate, openGate } from './connections/issuer-gate.ts'
+import { createLeaseKeeper } from './connections/lease-keeper.ts'
+import type { LeaseStore } from './connections/lease-store.ts'
+import { createRefreshConnection } from './connections/refresh-connection.ts'
+import type { ReachFaultPoint, RefreshCount } from './connections/refresh-result.ts'
+import { createRenewLeased } from './connections/renew-leased.ts'
+import { createSpill } from './connections/spill.ts'
+import type { ConnectionStore, RegistrationStore } from './connections/store.ts'
+import type { Clock } from './kernel/clock.ts'
+import { newId } from './kernel/id.ts'
+import type { Background } from './log/background.ts'
+import { createPostgresLeaseStore } from './storage/lease-store.ts'
+import type { Pool } from './storage/prisma-client.ts'
+import { createSpillFiles } from './storage/spill-files.ts'
+import type { TokenEndpoint } from './upstream/token-endpoint.ts'
+import type { Vault } from './vault/vault.ts'
+
+/** What tests put in place of parts of ours. No setting of the product leads here. */
+export type RefreshParts = {
+  /** Around the leases: a negative control hands out one to everybody. */
+  readonly leases?: (real: LeaseStore) => LeaseStore
+  /** Stops the process at a fault point. */
+  readonly reach?: ReachFaultPoint
+  readonly gate?: IssuerGate
+}
+
+type Deps = {
+  readonly settings: Pick<Settings, 'DATA_DIR'>
+  readonly timings: Timings['refresh']
+  readonly pool: Pool
+  readonly connections: ConnectionStore
+  readonly registrations: RegistrationStore
+  readonly tokenEndpoint: TokenEndpoint
+  readonly findClient: FindClient
+  readonly background: Background
+  readonly vault: Vault
+  readonly clock: Clock
+  readonly random: () => number
+  readonly parts: RefreshParts
+}
+
+/** Everything that renews grants, wired: part of the composition root. One for each process. */
+export function composeRefresh({ settings, timings, pool, parts, ...deps }: Deps) {
+  const { clock, background } = deps
+  const real = createPostgresLeaseStore(pool)
+  const leases = parts.leases?.(real) ?? real
+  const gate = parts.gate ?? openGate
+  const owner = newId()
+  const count = (_: RefreshCount): void => undefined
+  const keeper = createLeaseKeeper({ leases, clock, monotonic: () => performance.now(), owner, timings })
+  const places = [createSpillFiles(join(settings.DATA_DIR, 'spill'))]
+  const spill = createSpill({ leases, owner, places, background, clock, count })
+  const reach = parts.reach ?? (async () => {})
+  const renewLeased = createRenewLeased({ ...deps, leases, keeper, gate, spill, reach, count })
+  const refreshConnection = createRefreshConnection({
+    ...deps,
+    leases,
+    keeper,
+    renewLeased,
+    gate,
+    spill,
+    count,
+    timings,
+  })
+  return {
+    /** For somebody who waits for one connection. */
+    refreshConnection,
+    /** For runs: takes leases in batches ... */
+    keeper,
+    /** ... and renews each. */
+    renewLeased,
+    gate,
+    spill,
+    reach,
+    /** Lets what waits for the database be stored, and gives the heartbeat up. */
+    async close(): Promise<void> {
+      await spill.drain(timings.spillMs)
+      keeper.close()
+    },
+  }
+}

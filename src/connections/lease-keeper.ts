@@ -1,0 +1,138 @@
+import type { Clock } from '../kernel/clock.ts'
+import type { LeasedRow, LeaseReference, LeaseStore } from './lease-store.ts'
+
+/** The right to refresh one connection, as this process knows it. */
+export type Lease = {
+  /**
+   * True while the lease surely lasts, by our own clocks. A process that was suspended, or whose event loop stood still, finds
+   * out here before it spends a token that is somebody else's by now.
+   */
+  isHeld(): boolean
+}
+
+export type Leased = LeasedRow & { readonly lease: Lease }
+
+export type LeaseTimings = {
+  /** How long a lease lasts without a heartbeat. */
+  readonly leaseMs: number
+  readonly heartbeatMs: number
+  /** How long before its end by the database's clock a lease counts as over here. */
+  readonly safetyMs: number
+}
+
+type Deps = {
+  readonly leases: LeaseStore
+  readonly clock: Clock
+  /** Milliseconds that only grow. */
+  readonly monotonic: () => number
+  readonly owner: string
+  readonly timings: LeaseTimings
+}
+
+export type LeaseKeeper = {
+  /** Who holds the leases of this process. */
+  readonly owner: string
+  /** Takes what can be had of these, in one statement. What is missing from the result is held by somebody else, or moved on. */
+  take(references: readonly LeaseReference[]): Promise<Leased[]>
+  /** Stops prolonging a lease that was given back, or no longer matters. */
+  forget(leased: Leased): void
+  /** Stops the heartbeat. Leases that are still held run out by themselves. */
+  close(): void
+}
+
+type Kept = { readonly lease: Lease; prolong(sentAt: Instant): void; end(): void }
+type Instant = { readonly monotonic: number; readonly wall: number }
+
+/**
+ * Keeps the leases of a process alive: one owner, and one heartbeat statement for all of them.
+ *
+ * Each lease has a horizon of our own, counted from before the statement that granted or prolonged it was sent, so it is
+ * never later than the database's. Two clocks count: the monotonic one stands still while a machine sleeps, the other
+ * jumps; whichever says that more time has passed is believed.
+ */
+export function createLeaseKeeper({ leases, clock, monotonic, owner, timings }: Deps): LeaseKeeper {
+  const kept = new Map<string, Kept>()
+  let timer: NodeJS.Timeout | undefined
+  let isBeating = false
+
+  const instant = (): Instant => ({ monotonic: monotonic(), wall: clock.now().getTime() })
+
+  function keep(sentAt: Instant): Kept {
+    let since: Instant | null = sentAt
+    const validMs = timings.leaseMs - timings.safetyMs
+    return {
+      lease: {
+        isHeld() {
+          if (since === null) return false
+          const now = instant()
+          return Math.max(now.monotonic - since.monotonic, now.wall - since.wall) < validMs
+        },
+      },
+      prolong(at) {
+        since = at
+      },
+      end() {
+        since = null
+      },
+    }
+  }
+
+  async function beat(): Promise<void> {
+    if (isBeating || kept.size === 0) return
+    isBeating = true
+    const sentAt = instant()
+    const before = new Map(kept)
+    try {
+      const renewed = new Set(await leases.renewLeases([...before.keys()], owner, timings.leaseMs))
+      for (const [id, one] of before) {
+        if (renewed.has(id)) one.prolong(sentAt)
+        else one.end()
+      }
+    } catch {
+      // the database is out of reach: the horizons stay where they are, and pass
+    } finally {
+      isBeating = false
+    }
+  }
+
+  function watch(): void {
+    if (kept.size > 0 && timer === undefined) {
+      timer = setInterval(() => void beat(), timings.heartbeatMs)
+      timer.unref()
+    } else if (kept.size === 0) {
+      clearInterval(timer)
+      timer = undefined
+    }
+  }
+
+  return {
+    owner,
+
+    async take(references) {
+      if (references.length === 0) return []
+      const sentAt = instant()
+      const rows = await leases.takeLeases(references, owner, timings.leaseMs)
+      const taken = rows.map((row) => {
+        const one = keep(sentAt)
+        kept.get(row.connection.id)?.end()
+        kept.set(row.connection.id, one)
+        return { ...row, lease: one.lease }
+      })
+      watch()
+      return taken
+    },
+
+    forget({ connection, lease }) {
+      const one = kept.get(connection.id)
+      if (one?.lease !== lease) return
+      one.end()
+      kept.delete(connection.id)
+      watch()
+    },
+
+    close() {
+      clearInterval(timer)
+      timer = undefined
+    },
+  }
+}

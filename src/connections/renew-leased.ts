@@ -1,0 +1,232 @@
+import type { Clock } from '../kernel/clock.ts'
+import type { Background } from '../log/background.ts'
+import type { Client } from '../upstream/client.ts'
+import type { TokenEndpoint, TokenSet } from '../upstream/token-endpoint.ts'
+import { isClientUnknown, type TokenOutcome } from '../upstream/token-outcome.ts'
+import type { Vault } from '../vault/vault.ts'
+import type { FindClient } from './choose-client.ts'
+import type { Connection } from './connection.ts'
+import { openRefreshToken } from './connection-secrets.ts'
+import { disconnectReasons } from './disconnect-reason.ts'
+import { withoutGrant } from './grant-changes.ts'
+import type { IssuerGate } from './issuer-gate.ts'
+import type { Leased, LeaseKeeper } from './lease-keeper.ts'
+import type { LeaseStore, Settlement } from './lease-store.ts'
+import { classOf, errorCodeOf, type FailureClass, judgeFailure, outcomeRules } from './refresh-outcomes.ts'
+import type { ReachFaultPoint, RefreshCount, RefreshResult } from './refresh-result.ts'
+import { renewedGrant } from './renewed-grant.ts'
+import type { Spill } from './spill.ts'
+import type { ConnectionStore, RegistrationStore } from './store.ts'
+
+type Deps = {
+  readonly connections: Pick<ConnectionStore, 'find'>
+  readonly leases: Pick<LeaseStore, 'settle' | 'giveBack'>
+  readonly keeper: LeaseKeeper
+  readonly registrations: Pick<RegistrationStore, 'delete'>
+  readonly tokenEndpoint: TokenEndpoint
+  readonly findClient: FindClient
+  readonly gate: IssuerGate
+  readonly spill: Spill
+  readonly background: Background
+  readonly vault: Vault
+  readonly clock: Clock
+  readonly random: () => number
+  readonly reach: ReachFaultPoint
+  readonly count: (what: RefreshCount) => void
+}
+
+type Server = { readonly issuer: string; readonly tokenEndpoint: string }
+type Request = { readonly client: Client; readonly server: Server; send(): Promise<TokenOutcome> }
+
+/**
+ * Renews the grant of a leased connection: one attempt (two requests, where the first one's answer got lost), its outcome by
+ * the table, and the end of the lease. No transaction is open while the authorization server is asked. Whoever calls this
+ * sees to it that the server is not asked too often (`IssuerGate`, or places taken beforehand).
+ *
+ * Every way in which it can end is a result, or the database's failure; a mistake or a secret that does not open is one of
+ * the table's rows.
+ *
+ * @throws what the database throws when it cannot take a failure; the lease then runs out by itself
+ */
+export function createRenewLeased(deps: Deps) {
+  const { connections, leases, keeper, tokenEndpoint, findClient, gate, spill, background, vault, clock, random } = deps
+  const { reach, count } = deps
+
+  return async (leased: Leased): Promise<RefreshResult> => {
+    try {
+      return await renew(leased)
+    } finally {
+      keeper.forget(leased)
+    }
+  }
+
+  async function renew(leased: Leased): Promise<RefreshResult> {
+    const { connection, interruptedAt } = leased
+    await reach('lease_taken')
+    // a result that could not be stored leaves the mark behind, so nobody else needs to look for one
+    if (interruptedAt !== null && (await spill.adopt(connection))) return current(connection, 'race_recovered')
+    const request = await prepare(leased)
+    if (request === 'client_gone') return fail(leased, 'terminal_registration', null)
+    if (request === 'unusable') return fail(leased, 'internal', null)
+
+    if (!leased.lease.isHeld()) return giveBack(leased)
+    const requestedAt = clock.now()
+    let outcome = await send(request)
+    let isResultLost = interruptedAt !== null
+    const first = classOf(outcome, connection.clientSource)
+    if (first !== 'ok' && outcomeRules[first].immediateRetries > 0 && leased.lease.isHeld()) {
+      count('ambiguous_retry')
+      isResultLost = true
+      outcome = await send(request)
+    }
+    await reach('answer_received')
+    if (outcome.kind === 'ok') return store(leased, request, outcome.tokens, requestedAt)
+    return fail(leased, classOf(outcome, connection.clientSource) as FailureClass, outcome, isResultLost)
+  }
+
+  /** All that the request needs, before anything is sent. */
+  async function prepare({
+    connection,
+    connector,
+    registration,
+  }: Leased): Promise<Request | 'client_gone' | 'unusable'> {
+    const { issuer, tokenEndpoint: endpoint, clientId, tokenEndpointAuthMethod, resource } = connection
+    if (issuer === null || endpoint === null || clientId === null || tokenEndpointAuthMethod === null) return 'unusable'
+    const server = { issuer, tokenEndpoint: endpoint }
+    let client: Client | null
+    let refreshToken: ReturnType<typeof openRefreshToken>
+    try {
+      client = await findClient(connector, { ...connection, clientId, tokenEndpointAuthMethod }, registration)
+      refreshToken = openRefreshToken(vault, connection)
+    } catch {
+      // sealed with a key that is gone, or altered: told on the connection, which is parked after some tries
+      return 'unusable'
+    }
+    if (client === null) return 'client_gone'
+    const asked = client
+    // a client that acts for itself has no refresh token: it asks as it did the first time (RFC 6749 section 4.4.3)
+    const send = () =>
+      refreshToken === undefined
+        ? tokenEndpoint.clientCredentials({ server, client: asked, resource, scopes: connection.requestedScopes })
+        : tokenEndpoint.refresh({ server, client: asked, refreshToken, resource })
+    return { client, server, send }
+  }
+
+  async function send({ send }: Request): Promise<TokenOutcome> {
+    const answer = send()
+    await reach('request_sent')
+    return answer
+  }
+
+  async function store(leased: Leased, request: Request, tokens: TokenSet, requestedAt: Date): Promise<RefreshResult> {
+    const { connection } = leased
+    const grant = renewedGrant(vault, connection, { tokens, requestedAt, random: random() })
+    await reach('before_commit')
+    const stored = await spill.persist(connection, grant)
+    await reach('after_commit')
+    await gate.report(request.server.issuer, 'ok')
+    if (stored === 'spilled') return { kind: 'spilled' }
+    if (stored !== null) {
+      count('ok')
+      return { kind: 'refreshed', connection: stored }
+    }
+    const now = await connections.find(connection.tenantId, connection.id)
+    // the same grant, refreshed by somebody else meanwhile: theirs is the later word, and ours may be of one family with it
+    if (now !== null && now.grantEpoch === connection.grantEpoch) return { kind: 'adopted', connection: now }
+    revokeUnused(connection, request, tokens)
+    return { kind: 'ended' }
+  }
+
+  async function fail(
+    leased: Leased,
+    failure: FailureClass,
+    outcome: TokenOutcome | null,
+    isResultLost = leased.interruptedAt !== null,
+  ): Promise<RefreshResult> {
+    const { connection } = leased
+    const at = clock.now()
+    const code = errorCodeOf(failure, outcome)
+    const retryAfterMs = outcome?.kind === 'transient' ? outcome.retryAfterMs : undefined
+    if (connection.issuer !== null) await gate.report(connection.issuer, failure, retryAfterMs)
+    if (failure === 'terminal' && (await spill.adopt(connection))) return current(connection, 'race_recovered')
+    if (outcome?.kind === 'client_rejected' && isClientUnknown(outcome) && connection.registrationId !== null) {
+      // the next connect registers anew
+      await deps.registrations.delete(connection.tenantId, connection.registrationId)
+    }
+
+    let verdict = judgeFailure(connection, { failure, code, at, retryAfterMs, isResultLost, random: random() })
+    if (verdict.kind === 'end' && connection.issuer !== null && !(await gate.mayDisconnect(connection.issuer))) {
+      verdict = { ...verdict, kind: 'retry', at: new Date(at.getTime() + heldRetryMs) }
+    }
+    const { attempts, since } = verdict
+    const wasSpent = outcomeRules[failure].mayHaveSpentToken || isResultLost
+    const settlement: Settlement = {
+      isHolderOnly: true,
+      // the end is not known as long as the token may have been used up by a request whose answer is lost
+      refreshStartedAt: wasSpent && verdict.kind !== 'end' ? (leased.interruptedAt ?? leased.startedAt) : null,
+      ...(verdict.kind === 'end'
+        ? {
+            changes: {
+              ...withoutGrant,
+              state: 'disconnected',
+              disconnectCode: verdict.code,
+              disconnectReason: disconnectReasons[verdict.code],
+              lastError: { code: verdict.code, at: at.toISOString(), retryable: false, attempts },
+              grantEpoch: connection.grantEpoch + 1,
+            },
+            event: {
+              type: 'connector.disconnected',
+              code: verdict.code,
+              class: failure,
+              detail: disconnectReasons[verdict.code],
+            },
+          }
+        : {
+            changes: {
+              failCount: connection.failCount + 1,
+              failingSince: since,
+              nextRefreshAt: verdict.kind === 'retry' ? verdict.at : null,
+              lastError: { code, at: at.toISOString(), retryable: verdict.kind === 'retry', attempts },
+            },
+            event: { type: 'connector.refresh_failed', code, class: failure },
+          }),
+    }
+    const stored = await leases.settle(connection, keeper.owner, settlement)
+    if (stored === null) return current(connection, 'race_recovered')
+    if (verdict.kind !== 'end') {
+      return { kind: 'transient', connection: stored, retryAt: verdict.kind === 'retry' ? verdict.at : null }
+    }
+    if (verdict.code === 'refresh_result_lost') count('lost')
+    return { kind: 'ended' }
+  }
+
+  /** This process was away for so long that the lease may be somebody else's: nothing was sent, and nothing will be. */
+  async function giveBack(leased: Leased): Promise<RefreshResult> {
+    await leases.giveBack(leased, keeper.owner)
+    const { connection } = leased
+    const now = await connections.find(connection.tenantId, connection.id)
+    if (now === null || now.grantEpoch !== connection.grantEpoch) return { kind: 'ended' }
+    return now.tokenVersion > connection.tokenVersion ? { kind: 'adopted', connection: now } : { kind: 'busy' }
+  }
+
+  /** What the connection has become while we were out: somebody else's doing, which counts more than ours. */
+  async function current(seen: Connection, counted: RefreshCount): Promise<RefreshResult> {
+    const now = await connections.find(seen.tenantId, seen.id)
+    if (now === null || now.grantEpoch !== seen.grantEpoch) return { kind: 'ended' }
+    if (now.tokenVersion === seen.tokenVersion) return { kind: 'busy' }
+    count(counted)
+    return { kind: 'adopted', connection: now }
+  }
+
+  /** A person ended the grant while we were out: what came of it must not live on. */
+  function revokeUnused({ revocationEndpoint }: Connection, { client, server }: Request, tokens: TokenSet): void {
+    if (revocationEndpoint === null) return
+    const token = tokens.refreshToken ?? tokens.accessToken
+    background.run('revoke', () => tokenEndpoint.revoke({ server: { ...server, revocationEndpoint }, client, token }))
+  }
+}
+
+/** How long a grant waits that was refused while nobody may be disconnected. */
+const heldRetryMs = 900_000
+
+export type RenewLeased = ReturnType<typeof createRenewLeased>

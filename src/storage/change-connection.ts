@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto'
+import type pg from 'pg'
+import type { NewEvent } from '../audit/event.ts'
+import type { Connection } from '../connections/connection.ts'
+import type { ConnectionChanges } from '../connections/store.ts'
+import { newId } from '../kernel/id.ts'
+import { connectionColumns, selectList } from './columns.ts'
+import { eventColumns, eventValues } from './event-store.ts'
+
+/** What a change is conditional on: the row, and that nobody else has changed its grant meanwhile. */
+export type ChangeKey = Pick<Connection, 'id' | 'tenantId' | 'grantEpoch' | 'tokenVersion'>
+
+/** Columns that the lease keeps, beside what the domain changes. */
+export type LeaseChanges = { readonly refreshStartedAt?: Date | null }
+
+type Change = {
+  readonly changes: ConnectionChanges & LeaseChanges
+  readonly event: NewEvent | undefined
+  /** Gives the lease back in the same statement. */
+  readonly isLeaseReleased: boolean
+  /** Only while this process holds the lease. */
+  readonly heldBy?: string
+}
+
+const statements = new Map<string, { readonly name: string; readonly text: string }>()
+const keyed = ['id', 'tenantId', 'grantEpoch', 'tokenVersion'] as const
+
+/**
+ * Changes a connection and writes the event that tells of it, in ONE statement: conditional on epoch and version, with
+ * nothing to roll back and no transaction to hold open.
+ *
+ * @returns the changed connection; null when somebody else was first, or it is gone
+ */
+export async function changeConnection(
+  pool: pg.Pool,
+  key: ChangeKey,
+  { changes, event, isLeaseReleased, heldBy }: Change,
+): Promise<Connection | null> {
+  const properties = (Object.keys(changes) as (keyof typeof changes)[]).filter((name) => changes[name] !== undefined)
+  const statement = statementFor(properties, {
+    hasEvent: event !== undefined,
+    // a new epoch ends whatever refresh was under way
+    isLeaseReleased: isLeaseReleased || changes.grantEpoch !== undefined,
+    isMarkCleared: changes.grantEpoch !== undefined && changes.refreshStartedAt === undefined,
+    isHeld: heldBy !== undefined,
+  })
+  const values = [
+    ...keyed.map((name) => key[name]),
+    ...properties.map((name) => toParameter(name, changes[name])),
+    ...(heldBy === undefined ? [] : [heldBy]),
+    ...(event === undefined ? [] : eventValues(newId(), event)),
+  ]
+  const { rows } = await pool.query<Connection>({ ...statement, values })
+  return rows[0] ?? null
+}
+
+type Shape = {
+  readonly hasEvent: boolean
+  readonly isLeaseReleased: boolean
+  readonly isMarkCleared: boolean
+  readonly isHeld: boolean
+}
+
+/** The statement for one set of columns, made once and prepared once for each connection to PostgreSQL. */
+function statementFor(properties: readonly (keyof typeof connectionColumns)[], shape: Shape) {
+  const key = JSON.stringify([properties, shape])
+  const known = statements.get(key)
+  if (known !== undefined) return known
+  const text = writeStatement(properties, shape)
+  const statement = { name: `change-${createHash('sha256').update(text).digest('hex').slice(0, 24)}`, text }
+  statements.set(key, statement)
+  return statement
+}
+
+function writeStatement(properties: readonly (keyof typeof connectionColumns)[], shape: Shape): string {
+  let count = keyed.length
+  const parameter = (type: string) => {
+    count += 1
+    return `$${count}::${type}`
+  }
+  const assignments = properties.map((name) => {
+    const [column, type] = connectionColumns[name]
+    return `${column} = ${parameter(type)}`
+  })
+  if (shape.isLeaseReleased) assignments.push('lease_owner = NULL', 'lease_until = NULL')
+  if (shape.isMarkCleared) assignments.push('refresh_started_at = NULL')
+  assignments.push('updated_at = now()')
+  const conditions = keyed.map((name, index) => {
+    const [column, type] = connectionColumns[name]
+    return `${column} = $${index + 1}::${type}`
+  })
+  if (shape.isHeld) conditions.push(`lease_owner = ${parameter('uuid')}`)
+  const update = `UPDATE connections c SET ${assignments.join(', ')} WHERE ${conditions.join(' AND ')}`
+  const returning = `RETURNING ${selectList(connectionColumns, 'c')}`
+  if (!shape.hasEvent) return `${update} ${returning}`
+  const eventParameters = eventColumns.map(([, type]) => parameter(type))
+  return `WITH changed AS (${update} ${returning}), told AS (
+    INSERT INTO events (tenant_id, connector_id, connection_id, ${eventColumns.map(([column]) => column).join(', ')})
+    SELECT "tenantId", "connectorId", id, ${eventParameters.join(', ')} FROM changed)
+    SELECT * FROM changed`
+}
+
+/** JSON goes as text; the rest as pg writes it. */
+function toParameter(name: keyof typeof connectionColumns, value: unknown): unknown {
+  return connectionColumns[name][1] === 'jsonb' && value !== null ? JSON.stringify(value) : value
+}
