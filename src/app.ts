@@ -22,6 +22,7 @@ import { createReceiveCallback } from './connections/receive-callback.ts'
 import { createRecoverUnauthorized } from './connections/recover-unauthorized.ts'
 import { createRedeemCallback } from './connections/redeem-callback.ts'
 import { createRedirectPolicy } from './connections/redirect-policy.ts'
+import { createRefreshAtOnce } from './connections/refresh-at-once.ts'
 import { createRefreshDue } from './connections/refresh-due.ts'
 import { createResolveUpstream } from './connections/resolve-upstream.ts'
 import { createRevokeGrant } from './connections/revoke-grant.ts'
@@ -154,6 +155,8 @@ export function createApp(options: AppOptions) {
     tokenEndpoint,
     findClient,
     background,
+    metrics: metrics.refresh,
+    log,
     vault,
     clock,
     random,
@@ -212,7 +215,14 @@ export function createApp(options: AppOptions) {
   })
   const findConnectUrl = createFindConnectUrl({ tickets, vault, clock, publicUrl })
   const describeNeed = createDescribeNeed({ presets, findConnectUrl })
-  const resolveUpstream = createResolveUpstream({ connectors, connections, describeNeed, vault })
+  const resolveUpstream = createResolveUpstream({
+    connectors,
+    connections,
+    refreshConnection,
+    describeNeed,
+    vault,
+    clock,
+  })
   const recoverUnauthorized = createRecoverUnauthorized({
     connectors,
     connections,
@@ -236,6 +246,7 @@ export function createApp(options: AppOptions) {
     connect,
     postCompletion: createPostCompletion({ flows, redeemCallback, vault, clock }),
     disconnect,
+    refreshAtOnce: createRefreshAtOnce({ connections, refreshConnection }),
     publicUrl,
   })
   const diagnose = createDiagnose({ ...outside, findPinnedIssuer: presetPins.find, log })

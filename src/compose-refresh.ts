@@ -6,13 +6,16 @@ import { type IssuerGate, openGate } from './connections/issuer-gate.ts'
 import { createLeaseKeeper } from './connections/lease-keeper.ts'
 import type { LeaseStore } from './connections/lease-store.ts'
 import { createRefreshConnection } from './connections/refresh-connection.ts'
-import type { ReachFaultPoint, RefreshCount } from './connections/refresh-result.ts'
+import type { ReachFaultPoint } from './connections/refresh-result.ts'
 import { createRenewLeased } from './connections/renew-leased.ts'
 import { createSpill } from './connections/spill.ts'
 import type { ConnectionStore, RegistrationStore } from './connections/store.ts'
 import type { Clock } from './kernel/clock.ts'
 import { newId } from './kernel/id.ts'
 import type { Background } from './log/background.ts'
+import type { Logger } from './log/logger.ts'
+import type { RefreshMetrics } from './metrics/refresh-metrics.ts'
+import { createSpillRedis } from './queue/spill-redis.ts'
 import { createPostgresLeaseStore } from './storage/lease-store.ts'
 import type { Pool } from './storage/prisma-client.ts'
 import { createSpillFiles } from './storage/spill-files.ts'
@@ -29,7 +32,7 @@ export type RefreshParts = {
 }
 
 type Deps = {
-  readonly settings: Pick<Settings, 'DATA_DIR'>
+  readonly settings: Pick<Settings, 'DATA_DIR' | 'REDIS_URL'>
   readonly timings: Timings['refresh']
   readonly pool: Pool
   readonly connections: ConnectionStore
@@ -37,6 +40,8 @@ type Deps = {
   readonly tokenEndpoint: TokenEndpoint
   readonly findClient: FindClient
   readonly background: Background
+  readonly log: Logger
+  readonly metrics: RefreshMetrics
   readonly vault: Vault
   readonly clock: Clock
   readonly random: () => number
@@ -50,12 +55,12 @@ export function composeRefresh({ settings, timings, pool, parts, ...deps }: Deps
   const leases = parts.leases?.(real) ?? real
   const gate = parts.gate ?? openGate
   const owner = newId()
-  const count = (_: RefreshCount): void => undefined
   const keeper = createLeaseKeeper({ leases, clock, monotonic: () => performance.now(), owner, timings })
-  const places = [createSpillFiles(join(settings.DATA_DIR, 'spill'))]
-  const spill = createSpill({ leases, owner, places, background, clock, count })
+  const redis = settings.REDIS_URL === undefined ? null : createSpillRedis(settings.REDIS_URL)
+  const places = [createSpillFiles(join(settings.DATA_DIR, 'spill')), ...(redis === null ? [] : [redis])]
+  const spill = createSpill({ leases, owner, places, background, clock, metrics: deps.metrics })
   const reach = parts.reach ?? (async () => {})
-  const renewLeased = createRenewLeased({ ...deps, leases, keeper, gate, spill, reach, count })
+  const renewLeased = createRenewLeased({ ...deps, leases, keeper, gate, spill, reach })
   const refreshConnection = createRefreshConnection({
     ...deps,
     leases,
@@ -63,7 +68,6 @@ export function composeRefresh({ settings, timings, pool, parts, ...deps }: Deps
     renewLeased,
     gate,
     spill,
-    count,
     timings,
   })
   return {
@@ -80,6 +84,7 @@ export function composeRefresh({ settings, timings, pool, parts, ...deps }: Deps
     async close(): Promise<void> {
       await spill.drain(timings.spillMs)
       keeper.close()
+      redis?.close()
     },
   }
 }

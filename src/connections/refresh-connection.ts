@@ -1,12 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Clock } from '../kernel/clock.ts'
 import { addMs } from '../kernel/clock.ts'
+import type { RefreshMetrics } from '../metrics/refresh-metrics.ts'
 import { type Connection, isRenewable } from './connection.ts'
 import type { IssuerGate } from './issuer-gate.ts'
 import type { Leased, LeaseKeeper } from './lease-keeper.ts'
 import type { LeaseStore } from './lease-store.ts'
 import { isHeldOnDemand } from './refresh-outcomes.ts'
-import type { RefreshCount, RefreshResult } from './refresh-result.ts'
+import type { RefreshResult } from './refresh-result.ts'
 import type { RenewLeased } from './renew-leased.ts'
 import type { Spill } from './spill.ts'
 import type { ConnectionStore } from './store.ts'
@@ -33,7 +34,7 @@ type Deps = {
   readonly spill: Spill
   readonly clock: Clock
   readonly random: () => number
-  readonly count: (what: RefreshCount) => void
+  readonly metrics: RefreshMetrics
   readonly timings: WaitTimings
 }
 
@@ -46,7 +47,7 @@ type Deps = {
  * holder's result; when the holder dies, one of them takes over. A result that waits for the database comes before all else.
  */
 export function createRefreshConnection(deps: Deps) {
-  const { connections, leases, keeper, renewLeased, gate, spill, clock, random, count, timings } = deps
+  const { connections, leases, keeper, renewLeased, gate, spill, clock, random, metrics, timings } = deps
   const inFlight = new Map<string, Promise<RefreshResult>>()
 
   return (seen: Connection, options: RefreshOptions = {}): Promise<RefreshResult> => {
@@ -64,13 +65,16 @@ export function createRefreshConnection(deps: Deps) {
       return { kind: 'transient', connection: seen, retryAt: seen.nextRefreshAt }
     }
     if (spill.holds(seen.id)) await spill.adopt(seen)
+    const startedAt = performance.now()
     const deadline = addMs(clock.now(), timings.waitMs)
     for (let pollMs = timings.pollMs; ; pollMs = Math.min(pollMs * 2, timings.maxPollMs)) {
       const [leased] = await keeper.take([seen])
       if (leased !== undefined) return throughGate(leased)
       const result = await adopt(seen)
-      if (result !== null) return result
-      if (clock.now() >= deadline) return { kind: 'busy' }
+      if (result !== null || clock.now() >= deadline) {
+        metrics.waitedForLease(performance.now() - startedAt)
+        return counted(result ?? { kind: 'busy' })
+      }
       await delay(pollMs * (0.75 + random() / 2))
     }
   }
@@ -81,6 +85,7 @@ export function createRefreshConnection(deps: Deps) {
     const ticket = await enter(leased)
     if ('pausedUntil' in ticket) {
       keeper.forget(leased)
+      metrics.finished('paused')
       await leases.giveBack(leased, keeper.owner, ticket.pausedUntil)
       return { kind: 'transient', connection, retryAt: ticket.pausedUntil }
     }
@@ -100,12 +105,16 @@ export function createRefreshConnection(deps: Deps) {
     }
   }
 
+  function counted<Result extends RefreshResult>(result: Result): Result {
+    if (result.kind === 'adopted' || result.kind === 'busy' || result.kind === 'ended') metrics.finished(result.kind)
+    return result
+  }
+
   /** What the holder of the lease has come to; null: nothing yet. */
   async function adopt(seen: Connection): Promise<RefreshResult | null> {
     const current = await connections.find(seen.tenantId, seen.id)
     if (current === null || current.grantEpoch !== seen.grantEpoch) return { kind: 'ended' }
     if (current.tokenVersion > seen.tokenVersion) {
-      count('adopted')
       return { kind: 'adopted', connection: current }
     }
     if (current.failCount > seen.failCount) {

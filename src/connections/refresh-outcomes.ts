@@ -79,11 +79,12 @@ export const outcomeRules: Readonly<Record<FailureClass, OutcomeRule>> = {
   internal: { ...ending, isHeldOnDemand: false, patience: { kind: 'attempts', count: 5 }, end: 'parked' },
 }
 
-/** The class of an outcome of the token endpoint. */
-export function classOf(outcome: TokenOutcome, clientSource: Connection['clientSource']): OutcomeClass {
+/** The class of a failure at the token endpoint. */
+export function classOf(
+  outcome: Exclude<TokenOutcome, { kind: 'ok' }>,
+  clientSource: Connection['clientSource'],
+): FailureClass {
   switch (outcome.kind) {
-    case 'ok':
-      return 'ok'
     case 'transient':
       if (outcome.isAmbiguous) return 'ambiguous'
       return outcome.reason === 'upstream_error' ? 'transient' : 'transient_safe'

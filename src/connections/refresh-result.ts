@@ -29,6 +29,3 @@ export type FaultPoint =
   | 'before_job_done'
 
 export type ReachFaultPoint = (point: FaultPoint) => Promise<void>
-
-/** What is counted about refreshes, beside how each ended. */
-export type RefreshCount = 'ok' | 'adopted' | 'race_recovered' | 'ambiguous_retry' | 'lost' | 'spilled' | 'unspilled'

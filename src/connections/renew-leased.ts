@@ -1,5 +1,8 @@
+import { isAppError } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Background } from '../log/background.ts'
+import type { Logger } from '../log/logger.ts'
+import type { RefreshMetrics } from '../metrics/refresh-metrics.ts'
 import type { Client } from '../upstream/client.ts'
 import type { TokenEndpoint, TokenSet } from '../upstream/token-endpoint.ts'
 import { isClientUnknown, type TokenOutcome } from '../upstream/token-outcome.ts'
@@ -13,7 +16,7 @@ import type { IssuerGate } from './issuer-gate.ts'
 import type { Leased, LeaseKeeper } from './lease-keeper.ts'
 import type { LeaseStore, Settlement } from './lease-store.ts'
 import { classOf, errorCodeOf, type FailureClass, judgeFailure, outcomeRules } from './refresh-outcomes.ts'
-import type { ReachFaultPoint, RefreshCount, RefreshResult } from './refresh-result.ts'
+import type { ReachFaultPoint, RefreshResult } from './refresh-result.ts'
 import { renewedGrant } from './renewed-grant.ts'
 import type { Spill } from './spill.ts'
 import type { ConnectionStore, RegistrationStore } from './store.ts'
@@ -28,11 +31,12 @@ type Deps = {
   readonly gate: IssuerGate
   readonly spill: Spill
   readonly background: Background
+  readonly log: Logger
   readonly vault: Vault
   readonly clock: Clock
   readonly random: () => number
   readonly reach: ReachFaultPoint
-  readonly count: (what: RefreshCount) => void
+  readonly metrics: RefreshMetrics
 }
 
 type Server = { readonly issuer: string; readonly tokenEndpoint: string }
@@ -50,11 +54,14 @@ type Request = { readonly client: Client; readonly server: Server; send(): Promi
  */
 export function createRenewLeased(deps: Deps) {
   const { connections, leases, keeper, tokenEndpoint, findClient, gate, spill, background, vault, clock, random } = deps
-  const { reach, count } = deps
+  const { reach, metrics, log } = deps
 
   return async (leased: Leased): Promise<RefreshResult> => {
     try {
       return await renew(leased)
+    } catch (error) {
+      metrics.finished('error')
+      throw error
     } finally {
       keeper.forget(leased)
     }
@@ -64,7 +71,7 @@ export function createRenewLeased(deps: Deps) {
     const { connection, interruptedAt } = leased
     await reach('lease_taken')
     // a result that could not be stored leaves the mark behind, so nobody else needs to look for one
-    if (interruptedAt !== null && (await spill.adopt(connection))) return current(connection, 'race_recovered')
+    if (interruptedAt !== null && (await spill.adopt(connection))) return current(connection)
     const request = await prepare(leased)
     if (request === 'client_gone') return fail(leased, 'terminal_registration', null)
     if (request === 'unusable') return fail(leased, 'internal', null)
@@ -73,15 +80,14 @@ export function createRenewLeased(deps: Deps) {
     const requestedAt = clock.now()
     let outcome = await send(request)
     let isResultLost = interruptedAt !== null
-    const first = classOf(outcome, connection.clientSource)
-    if (first !== 'ok' && outcomeRules[first].immediateRetries > 0 && leased.lease.isHeld()) {
-      count('ambiguous_retry')
+    if (isWorthRepeating(outcome, connection) && leased.lease.isHeld()) {
+      metrics.retriedAmbiguous()
       isResultLost = true
       outcome = await send(request)
     }
     await reach('answer_received')
-    if (outcome.kind === 'ok') return store(leased, request, outcome.tokens, requestedAt)
-    return fail(leased, classOf(outcome, connection.clientSource) as FailureClass, outcome, isResultLost)
+    if (outcome?.kind === 'ok') return store(leased, request, outcome.tokens, requestedAt)
+    return fail(leased, failureOf(outcome, connection), outcome, isResultLost)
   }
 
   /** All that the request needs, before anything is sent. */
@@ -98,9 +104,10 @@ export function createRenewLeased(deps: Deps) {
     try {
       client = await findClient(connector, { ...connection, clientId, tokenEndpointAuthMethod }, registration)
       refreshToken = openRefreshToken(vault, connection)
-    } catch {
+    } catch (error) {
       // sealed with a key that is gone, or altered: told on the connection, which is parked after some tries
-      return 'unusable'
+      if (isAppError(error, 'internal')) return 'unusable'
+      throw error
     }
     if (client === null) return 'client_gone'
     const asked = client
@@ -112,10 +119,17 @@ export function createRenewLeased(deps: Deps) {
     return { client, server, send }
   }
 
-  async function send({ send }: Request): Promise<TokenOutcome> {
-    const answer = send()
+  /** One request. Null: a mistake of ours, such as a key that cannot sign; the server was not asked. */
+  async function send(request: Request): Promise<TokenOutcome | null> {
+    const sentAt = performance.now()
+    const answer = request.send().catch((err: unknown) => {
+      log.error({ err }, 'a token request could not be made')
+      return null
+    })
     await reach('request_sent')
-    return answer
+    const outcome = await answer
+    metrics.asked(performance.now() - sentAt)
+    return outcome
   }
 
   async function store(leased: Leased, request: Request, tokens: TokenSet, requestedAt: Date): Promise<RefreshResult> {
@@ -125,15 +139,19 @@ export function createRenewLeased(deps: Deps) {
     const stored = await spill.persist(connection, grant)
     await reach('after_commit')
     await gate.report(request.server.issuer, 'ok')
+    if (stored === 'spilled' || stored !== null) metrics.finished('ok')
     if (stored === 'spilled') return { kind: 'spilled' }
     if (stored !== null) {
-      count('ok')
       return { kind: 'refreshed', connection: stored }
     }
     const now = await connections.find(connection.tenantId, connection.id)
     // the same grant, refreshed by somebody else meanwhile: theirs is the later word, and ours may be of one family with it
-    if (now !== null && now.grantEpoch === connection.grantEpoch) return { kind: 'adopted', connection: now }
+    if (now !== null && now.grantEpoch === connection.grantEpoch) {
+      metrics.finished('race_recovered')
+      return { kind: 'adopted', connection: now }
+    }
     revokeUnused(connection, request, tokens)
+    metrics.finished('ended')
     return { kind: 'ended' }
   }
 
@@ -148,7 +166,7 @@ export function createRenewLeased(deps: Deps) {
     const code = errorCodeOf(failure, outcome)
     const retryAfterMs = outcome?.kind === 'transient' ? outcome.retryAfterMs : undefined
     if (connection.issuer !== null) await gate.report(connection.issuer, failure, retryAfterMs)
-    if (failure === 'terminal' && (await spill.adopt(connection))) return current(connection, 'race_recovered')
+    if (failure === 'terminal' && (await spill.adopt(connection))) return current(connection)
     if (outcome?.kind === 'client_rejected' && isClientUnknown(outcome) && connection.registrationId !== null) {
       // the next connect registers anew
       await deps.registrations.delete(connection.tenantId, connection.registrationId)
@@ -192,29 +210,31 @@ export function createRenewLeased(deps: Deps) {
           }),
     }
     const stored = await leases.settle(connection, keeper.owner, settlement)
-    if (stored === null) return current(connection, 'race_recovered')
+    if (stored === null) return current(connection)
     if (verdict.kind !== 'end') {
+      metrics.finished('transient')
       return { kind: 'transient', connection: stored, retryAt: verdict.kind === 'retry' ? verdict.at : null }
     }
-    if (verdict.code === 'refresh_result_lost') count('lost')
+    metrics.finished('ended')
+    metrics.disconnected(verdict.code)
+    if (verdict.code === 'refresh_result_lost') metrics.resultLost()
     return { kind: 'ended' }
   }
 
   /** This process was away for so long that the lease may be somebody else's: nothing was sent, and nothing will be. */
   async function giveBack(leased: Leased): Promise<RefreshResult> {
     await leases.giveBack(leased, keeper.owner)
-    const { connection } = leased
-    const now = await connections.find(connection.tenantId, connection.id)
-    if (now === null || now.grantEpoch !== connection.grantEpoch) return { kind: 'ended' }
-    return now.tokenVersion > connection.tokenVersion ? { kind: 'adopted', connection: now } : { kind: 'busy' }
+    return current(leased.connection)
   }
 
   /** What the connection has become while we were out: somebody else's doing, which counts more than ours. */
-  async function current(seen: Connection, counted: RefreshCount): Promise<RefreshResult> {
+  async function current(seen: Connection): Promise<RefreshResult> {
     const now = await connections.find(seen.tenantId, seen.id)
-    if (now === null || now.grantEpoch !== seen.grantEpoch) return { kind: 'ended' }
-    if (now.tokenVersion === seen.tokenVersion) return { kind: 'busy' }
-    count(counted)
+    const isOver = now === null || now.grantEpoch !== seen.grantEpoch
+    const isMoved = !isOver && now.tokenVersion > seen.tokenVersion
+    metrics.finished(isOver ? 'ended' : isMoved ? 'race_recovered' : 'busy')
+    if (isOver) return { kind: 'ended' }
+    if (!isMoved) return { kind: 'busy' }
     return { kind: 'adopted', connection: now }
   }
 
@@ -224,6 +244,15 @@ export function createRenewLeased(deps: Deps) {
     const token = tokens.refreshToken ?? tokens.accessToken
     background.run('revoke', () => tokenEndpoint.revoke({ server: { ...server, revocationEndpoint }, client, token }))
   }
+}
+
+function failureOf(outcome: Exclude<TokenOutcome, { kind: 'ok' }> | null, { clientSource }: Connection): FailureClass {
+  return outcome === null ? 'internal' : classOf(outcome, clientSource)
+}
+
+function isWorthRepeating(outcome: TokenOutcome | null, connection: Connection): boolean {
+  if (outcome?.kind === 'ok') return false
+  return outcomeRules[failureOf(outcome, connection)].immediateRetries > 0
 }
 
 /** How long a grant waits that was refused while nobody may be disconnected. */

@@ -2,11 +2,13 @@ import { requireScope } from '../access/rights.ts'
 import type { ConnectorStore } from '../connectors/store.ts'
 import { createFindConnector } from '../connectors/visibility.ts'
 import { AppError } from '../kernel/app-error.ts'
+import { addMs, type Clock } from '../kernel/clock.ts'
 import type { Principal } from '../kernel/principal.ts'
 import type { Vault } from '../vault/vault.ts'
-import { hasUsableGrant, isRenewable } from './connection.ts'
+import { type Connection, hasUsableGrant, isRenewable } from './connection.ts'
 import { type CredentialHeaders, credentialHeaders } from './credential.ts'
 import type { DescribeNeed, NeedsConnection } from './describe-need.ts'
+import type { RefreshConnection } from './refresh-connection.ts'
 import type { ConnectionStore } from './store.ts'
 
 /** Where a relayed call goes, and with what. */
@@ -27,8 +29,13 @@ type Deps = {
   readonly connectors: ConnectorStore
   readonly connections: ConnectionStore
   readonly describeNeed: DescribeNeed
+  readonly refreshConnection: RefreshConnection
   readonly vault: Vault
+  readonly clock: Clock
 }
+
+/** A token that would run out on its way is renewed first. */
+const wayMs = 1000
 
 /**
  * Finds where a principal's calls on a connector go. A usable grant decides, not the word of the state: during a step-up
@@ -37,14 +44,14 @@ type Deps = {
  * @throws AppError `not_found`, `forbidden`, `connector_disabled`
  */
 export function createResolveUpstream(deps: Deps) {
-  const { connections, vault } = deps
+  const { connections, refreshConnection, vault, clock } = deps
   const findConnector = createFindConnector(deps)
 
   const resolve = async (principal: Principal, connectorId: string): Promise<Resolution> => {
     requireScope(principal, 'connectors:proxy')
     const connector = await findConnector(principal, connectorId)
     if (!connector.enabled) throw new AppError('connector_disabled', 'call on a disabled connector')
-    const connection = await connections.resolve(principal.tenantId, connectorId, principal)
+    const connection = await renewed(await connections.resolve(principal.tenantId, connectorId, principal))
     if (connection !== null && hasUsableGrant(connection)) {
       return {
         kind: 'usable',
@@ -63,6 +70,17 @@ export function createResolveUpstream(deps: Deps) {
     return deps.describeNeed(principal, connector, connection)
   }
   return resolve
+
+  /** The worker renews tokens in time; whoever finds one that has run out nevertheless does not wait for its refusal. */
+  async function renewed(connection: Connection | null): Promise<Connection | null> {
+    const expiresAt = connection?.accessExpiresAt ?? null
+    if (connection === null || expiresAt === null || !isRenewable(connection)) return connection
+    if (expiresAt > addMs(clock.now(), wayMs)) return connection
+    const result = await refreshConnection(connection)
+    if (result.kind === 'refreshed' || result.kind === 'adopted') return result.connection
+    // what becomes of a call with the old token is for the upstream to say, unless the grant is over
+    return result.kind === 'ended' ? connections.find(connection.tenantId, connection.id) : connection
+  }
 }
 
 export type ResolveUpstream = ReturnType<typeof createResolveUpstream>

@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Clock } from '../kernel/clock.ts'
 import type { Background } from '../log/background.ts'
+import type { RefreshMetrics } from '../metrics/refresh-metrics.ts'
 import type { Connection } from './connection.ts'
 import type { LeaseStore } from './lease-store.ts'
-import type { RefreshCount } from './refresh-result.ts'
 import { type RenewedGrant, renewalChanges } from './renewed-grant.ts'
 
 /** Where results wait that the database could not take. Texts by name; secrets in them are sealed. */
@@ -41,7 +41,7 @@ type Deps = {
   readonly places: readonly SpillPlace[]
   readonly background: Background
   readonly clock: Clock
-  readonly count: (what: RefreshCount) => void
+  readonly metrics: Pick<RefreshMetrics, 'spilled'>
 }
 
 const key = z.object({
@@ -75,7 +75,7 @@ const nameOf = ({ id, grantEpoch, tokenVersion }: Key) => `${id}.${grantEpoch}.$
  * Keeps the results of refreshes that the database cannot take: a refresh token that was rotated exists nowhere else. Sealed,
  * they stay in memory, and in each place that survives the process; they are stored as soon as the database is back.
  */
-export function createSpill({ leases, owner, places, background, clock, count }: Deps): Spill {
+export function createSpill({ leases, owner, places, background, clock, metrics }: Deps): Spill {
   const memory = new Map<string, Kept>()
   let isRetrying = false
   let isLeftBehind = false
@@ -92,17 +92,16 @@ export function createSpill({ leases, owner, places, background, clock, count }:
 
   /** Whether it was stored or overtaken: either way it is done with. */
   async function settleKept(one: Kept): Promise<void> {
-    const stored = await store(one.key, one.grant)
+    await store(one.key, one.grant)
     const name = nameOf(one.key)
     memory.delete(name)
     for (const place of places) await place.remove(name).catch(() => undefined)
-    if (stored !== null) count('unspilled')
   }
 
   async function keepSafe(one: Kept): Promise<void> {
     const name = nameOf(one.key)
     memory.set(name, one)
-    count('spilled')
+    metrics.spilled()
     const text = JSON.stringify(one)
     // each that can: a file may lie on a disk that goes with the container, a Redis may be empty after a restart
     await Promise.allSettled(places.map((place) => place.put(name, text)))

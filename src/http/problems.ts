@@ -56,6 +56,12 @@ export const problemFaces: Readonly<Record<ErrorCode, Face>> = {
   },
   subject_required: { status: 400, title: 'Subject required', detail: 'Say whose connection is meant with `subject`.' },
   not_connected: { status: 400, title: 'Not connected', detail: 'This connector is not connected.' },
+  not_refreshable: {
+    status: 409,
+    title: 'Nothing to refresh with',
+    detail:
+      'This connection has no refresh token: it was given a token, or its server gives none. Connect again when it runs out.',
+  },
   link_expired: {
     status: 410,
     title: 'Link expired',

@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'redirect_url_not_allowed'
   | 'subject_required'
   | 'not_connected'
+  | 'not_refreshable'
   | 'link_expired'
   | 'access_token_rejected'
   | 'conflict'

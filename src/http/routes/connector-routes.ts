@@ -4,6 +4,7 @@ import type { Connection } from '../../connections/connection.ts'
 import type { Disconnect } from '../../connections/disconnect.ts'
 import type { ManageConnectors } from '../../connections/manage-connectors.ts'
 import type { PostCompletion } from '../../connections/post-completion.ts'
+import type { RefreshAtOnce } from '../../connections/refresh-at-once.ts'
 import type { ConnectionStore } from '../../connections/store.ts'
 import type { ViewConnectors } from '../../connections/view-connectors.ts'
 import type { Connector } from '../../connectors/connector.ts'
@@ -42,6 +43,7 @@ export type ConnectorRoutesDeps = {
   readonly connect: Connect
   readonly postCompletion: PostCompletion
   readonly disconnect: Disconnect
+  readonly refreshAtOnce: RefreshAtOnce
   readonly publicUrl: URL
 }
 
@@ -265,6 +267,34 @@ export function createConnectorRoutes(deps: ConnectorRoutesDeps): Route[] {
         const connector = await findConnector(principal, params.id)
         await deps.disconnect(principal, connector)
         return representOne(principal, connector)
+      },
+    }),
+
+    defineRoute({
+      method: 'post',
+      path: '/connectors/{id}/refresh',
+      operationId: 'refreshConnector',
+      summary: 'Get a new access token now',
+      scope: 'connectors:write',
+      params: idParams,
+      success: {
+        status: 200,
+        description: 'The connector with its new token, or `disconnected` when the grant turned out to be over.',
+        schema: connectorSchema,
+      },
+      errors: [
+        'not_found',
+        'forbidden',
+        'not_connected',
+        'not_refreshable',
+        'refresh_in_progress',
+        'upstream_error',
+        'upstream_unreachable',
+        'upstream_timeout',
+      ],
+      handle: async ({ principal, params }) => {
+        const connector = await findConnector(principal, params.id)
+        return representOne(principal, connector, await deps.refreshAtOnce(principal, connector))
       },
     }),
 
