@@ -13,6 +13,7 @@ import { createDescribeNeed } from './connections/describe-need.ts'
 import { createDisconnect } from './connections/disconnect.ts'
 import { createExpireAccess } from './connections/expire-access.ts'
 import { createFindConnectUrl } from './connections/find-connect-url.ts'
+import { createFindServer } from './connections/find-server.ts'
 import { createManageConnectors } from './connections/manage-connectors.ts'
 import { createMintTicket } from './connections/mint-ticket.ts'
 import { createPostCompletion } from './connections/post-completion.ts'
@@ -27,6 +28,7 @@ import { createRefreshDue } from './connections/refresh-due.ts'
 import { createResolveUpstream } from './connections/resolve-upstream.ts'
 import { createRevokeGrant } from './connections/revoke-grant.ts'
 import { createStartFlow } from './connections/start-flow.ts'
+import { createStepUpAsClient } from './connections/step-up-as-client.ts'
 import { createViewConnectors } from './connections/view-connectors.ts'
 import { createCreateConnector } from './connectors/create-connector.ts'
 import { createUpdateConnector } from './connectors/update-connector.ts'
@@ -143,7 +145,8 @@ export function createApp(options: AppOptions) {
     redirectUri,
     clientMetadataUrl,
   })
-  const prepareAuthorization = createPrepareAuthorization({ discover, chooseClient, presets })
+  const findServer = createFindServer({ discover })
+  const prepareAuthorization = createPrepareAuthorization({ findServer, chooseClient, presets })
   const revokeGrant = createRevokeGrant({ tokenEndpoint, findClient, background, vault })
   const mintTicket = createMintTicket({ tickets, vault, clock, ticketTtlMs: timings.ticketTtlMs })
   const refreshing = composeRefresh({
@@ -231,7 +234,9 @@ export function createApp(options: AppOptions) {
     describeNeed,
     mintTicket,
     revokeGrant,
-    discover,
+    stepUpAsClient: createStepUpAsClient({ connections, connectAsClient, clock }),
+    findServer,
+    presets,
     clock,
   })
 

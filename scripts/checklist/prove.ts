@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { sharedServerVariable, stopTestServer, testServer } from '../../test/support/test-server.ts'
 import type { Guard } from './guards.ts'
 import { breakSymbol } from './mutate.ts'
 import { idsOfTitle } from './rows.ts'
@@ -17,7 +18,7 @@ export type Proof =
 const copied = ['src', 'workers', 'test', 'scripts', 'prisma', 'presets', 'docs']
 const copiedFiles = ['package.json', 'tsconfig.json', '.mocharc.json', 'prisma.config.ts']
 const runMs = 240_000
-/** Alone, a file starts PostgreSQL only where it needs one; the first failure says enough. */
+/** Without the start of PostgreSQL, since all runs share one; the first failure says enough. */
 const lean = ['--no-config', '--node-option', 'import=tsx', '--timeout', '60000', '--bail', '--exit']
 
 /**
@@ -35,8 +36,11 @@ export async function openBench(
   for (const name of [...copied, ...copiedFiles]) await cp(join(root, name), join(bench, name), { recursive: true })
   await symlink(join(root, 'node_modules'), join(bench, 'node_modules'))
 
+  const { postgres } = await testServer()
+  const env = { [sharedServerVariable]: postgres.url }
+
   const runRows = (testFile: string, ids: readonly string[]): Promise<MochaReport | null> =>
-    runMocha(bench, [...lean, testFile, '--grep', `\\b(${ids.join('|')})\\b`], runMs)
+    runMocha(bench, [...lean, testFile, '--grep', `\\b(${ids.join('|')})\\b`], runMs, env)
   const wholeRuns = new Map<string, Promise<MochaReport | null>>()
   const runWhole = ({ testFile }: Guard): Promise<MochaReport | null> => {
     const ids = guards.filter((guard) => guard.testFile === testFile).flatMap((guard) => guard.ids)
@@ -74,6 +78,9 @@ export async function openBench(
       }
       return { kind: 'green', tried }
     },
-    close: () => rm(bench, { recursive: true, force: true }),
+    async close() {
+      await stopTestServer()
+      await rm(bench, { recursive: true, force: true })
+    },
   }
 }

@@ -19,9 +19,15 @@ export type MochaReport = z.infer<typeof report>
  * Runs mocha in a folder that holds the project.
  *
  * @param args files and options
+ * @param env what it finds in its environment besides ours
  * @returns null when it did not come as far as a report: a file that cannot be loaded, or too little time
  */
-export async function runMocha(root: string, args: readonly string[], timeoutMs: number): Promise<MochaReport | null> {
+export async function runMocha(
+  root: string,
+  args: readonly string[],
+  timeoutMs: number,
+  env: Readonly<Record<string, string>> = {},
+): Promise<MochaReport | null> {
   const folder = await mkdtemp(join(tmpdir(), 'checklist-'))
   const output = join(folder, 'report.json')
   const mocha = join(root, 'node_modules', 'mocha', 'bin', 'mocha.js')
@@ -29,6 +35,7 @@ export async function runMocha(root: string, args: readonly string[], timeoutMs:
   try {
     await promisify(execFile)(process.execPath, all, {
       cwd: root,
+      env: { ...process.env, ...env },
       timeout: timeoutMs,
       maxBuffer: 64 * 1024 * 1024,
     }).catch(() => undefined)

@@ -6,10 +6,12 @@ import type { Clock } from '../kernel/clock.ts'
 import { newId } from '../kernel/id.ts'
 import type { PresetCatalog } from '../presets/match-preset.ts'
 import type { PresetPinStore } from '../presets/pin-store.ts'
+import type { Preset } from '../presets/preset.ts'
 import type { AuthorizationServer } from '../upstream/authorization-server.ts'
 import type { Client, TokenEndpointAuthMethod } from '../upstream/client.ts'
 import type { RegisterClient } from '../upstream/register-client.ts'
 import type { Vault } from '../vault/vault.ts'
+import { pickClientKind } from './client-options.ts'
 import type { ClientSource, Connection } from './connection.ts'
 import { openRegistrationSecret, sealFor } from './connection-secrets.ts'
 import type { PinnedAuthorization, Registration, RegistrationStore } from './store.ts'
@@ -55,31 +57,27 @@ export function createChooseClient({
   clientMetadataUrl,
 }: Deps) {
   return async (connector: Connector, server: AuthorizationServer): Promise<PinnedAuthorization> => {
-    if (connector.clientId !== null) {
-      const clientIssuer = await connectors.pinClientIssuer(connector, server.issuer)
-      if (clientIssuer === null) throw new AppError('conflict', 'the client of the connector was replaced meanwhile')
-      if (clientIssuer !== server.issuer) {
-        throw new AppError('authorization_server_changed', 'server names another issuer than its client is from', {
-          publicDetail:
-            'This server now names another authorization server than the one that the client_id of this connector is from. Give the connector a client_id of the new one.',
-          meta: { connectorId: connector.id, issuer: server.issuer },
-        })
-      }
+    const preset = connector.presetId === null ? undefined : presets.byId(connector.presetId)
+    const kind = pickClientKind(
+      {
+        hasGivenClient: connector.clientId !== null,
+        hasPresetClient: preset?.clientId !== undefined,
+        hasMetadataDocument: clientMetadataUrl !== null,
+      },
+      server,
+    )
+    if (kind === 'given' && connector.clientId !== null) {
+      await requireOwnIssuer(connector, server)
       const hasKey = connector.sealedPrivateKey !== null
       const method = hasKey ? 'private_key_jwt' : pickAuthMethod(server, connector.sealedClientSecret !== null)
       return pinned('connector', { clientId: connector.clientId, tokenEndpointAuthMethod: method })
     }
-    const preset = connector.presetId === null ? undefined : presets.byId(connector.presetId)
-    if (preset?.clientId !== undefined) {
-      if ((preset.issuer ?? (await presetPins.pin(preset.id, server.issuer))) !== server.issuer) {
-        throw new AppError('authorization_server_changed', 'server names another issuer than its preset', {
-          meta: { presetId: preset.id, issuer: server.issuer },
-        })
-      }
+    if (kind === 'preset' && preset?.clientId !== undefined) {
+      await requirePresetIssuer(preset, server)
       const method = pickAuthMethod(server, preset.clientSecret !== undefined)
       return pinned('preset', { clientId: preset.clientId, tokenEndpointAuthMethod: method })
     }
-    if (clientMetadataUrl !== null && server.isClientIdMetadataDocumentSupported) {
+    if (kind === 'metadata_document' && clientMetadataUrl !== null) {
       return pinned('metadata_document', { clientId: clientMetadataUrl, tokenEndpointAuthMethod: 'none' })
     }
     const registration = (await liveRegistration(connector, server)) ?? (await register(connector, server))
@@ -89,6 +87,25 @@ export function createChooseClient({
       const { clientId, tokenEndpointAuthMethod } = client
       return { server, client: { clientId, tokenEndpointAuthMethod }, clientSource: source, registrationId }
     }
+  }
+
+  /** A client belongs to the first authorization server that it met. */
+  async function requireOwnIssuer(connector: Connector, { issuer }: AuthorizationServer): Promise<void> {
+    const clientIssuer = await connectors.pinClientIssuer(connector, issuer)
+    if (clientIssuer === null) throw new AppError('conflict', 'the client of the connector was replaced meanwhile')
+    if (clientIssuer === issuer) return
+    throw new AppError('authorization_server_changed', 'server names another issuer than its client is from', {
+      publicDetail:
+        'This server now names another authorization server than the one that the client_id of this connector is from. Give the connector a client_id of the new one.',
+      meta: { connectorId: connector.id, issuer },
+    })
+  }
+
+  async function requirePresetIssuer(preset: Preset, { issuer }: AuthorizationServer): Promise<void> {
+    if ((preset.issuer ?? (await presetPins.pin(preset.id, issuer))) === issuer) return
+    throw new AppError('authorization_server_changed', 'server names another issuer than its preset', {
+      meta: { presetId: preset.id, issuer },
+    })
   }
 
   async function liveRegistration(connector: Connector, server: AuthorizationServer): Promise<Registration | null> {

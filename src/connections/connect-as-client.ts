@@ -8,7 +8,7 @@ import type { TokenEndpoint, TokenSet } from '../upstream/token-endpoint.ts'
 import type { TokenOutcome } from '../upstream/token-outcome.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { FindClient } from './choose-client.ts'
-import type { Connection } from './connection.ts'
+import type { Connection, StepUps } from './connection.ts'
 import { bearer } from './credential.ts'
 import { newGrant } from './new-grant.ts'
 import type { PrepareAuthorization } from './prepare-authorization.ts'
@@ -26,11 +26,20 @@ type Deps = {
   readonly random: () => number
 }
 
+export type AsClient = {
+  readonly challenge: Challenge | null
+  /** What the grant that there is was asked for; a step-up asks for no less. */
+  readonly requestedScopes?: readonly string[]
+  /** What to remember of the refusals that led here. */
+  readonly stepUps?: StepUps | null
+  /** Makes the connection where there is none yet. */
+  readonly ensure: () => Promise<Connection>
+}
+
 /**
  * Connects with the connector's own client and nobody's account (extension io.modelcontextprotocol/oauth-client-credentials,
  * RFC 6749 section 4.4): asks for a token, tries it, and stores the grant. No person is asked for anything.
  *
- * @param ensure makes the connection where there is none yet
  * @returns the connection; null when it changed meanwhile
  * @throws AppError those of discovery and of the choice of a client, `authorization_failed`, `access_token_rejected`,
  *   `insufficient_scope`, and the upstream's; nothing is stored then
@@ -41,10 +50,9 @@ export function createConnectAsClient(deps: Deps) {
   return async (
     principal: Principal,
     connector: Connector,
-    challenge: Challenge | null,
-    ensure: () => Promise<Connection>,
+    { challenge, requestedScopes, stepUps, ensure }: AsClient,
   ): Promise<Connection | null> => {
-    const authorization = withoutOfflineAccess(await prepareAuthorization(connector, challenge))
+    const authorization = withoutOfflineAccess(await prepareAuthorization(connector, challenge, requestedScopes))
     const requestedAt = clock.now()
     const tokens = await requestToken(connector, authorization)
     const outcome = await probe({ url: new URL(connector.url), headers: bearer(tokens.accessToken) })
@@ -61,7 +69,10 @@ export function createConnectAsClient(deps: Deps) {
     const authType = 'client_credentials'
     return connections.compareAndSet(
       connection,
-      newGrant(vault, { connection, authorization, authType, tokens, requestedAt, random: random() }),
+      {
+        ...newGrant(vault, { connection, authorization, authType, tokens, requestedAt, random: random() }),
+        ...(stepUps === undefined ? {} : { stepUps }),
+      },
       { type: 'connector.connected', code: authType, actorId: principal.id },
     )
   }

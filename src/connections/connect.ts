@@ -78,7 +78,7 @@ export function createConnect(deps: Deps) {
     }
     if (connector.authType === 'client_credentials' && needsGrant(outcome, connection)) {
       const challenge = outcome.kind === 'unauthorized' ? outcome.challenge : null
-      return storedOr(await deps.connectAsClient(principal, connector, challenge, ensure))
+      return storedOr(await deps.connectAsClient(principal, connector, { challenge, ensure }))
     }
     if (outcome.kind === 'ok') return markConnected(principal, connection ?? (await ensure()))
     if (outcome.kind !== 'unauthorized') throw probeFailure(outcome)

@@ -4,18 +4,19 @@ import { createFindConnector } from '../connectors/visibility.ts'
 import { AppError, isAppError } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Principal } from '../kernel/principal.ts'
-import { parseResourceUrl } from '../kernel/resource-url.ts'
+import type { PresetCatalog } from '../presets/match-preset.ts'
 import type { Challenge } from '../upstream/challenge.ts'
-import type { Discover } from '../upstream/discover.ts'
 import { type Connection, isRenewable } from './connection.ts'
 import type { DescribeNeed } from './describe-need.ts'
 import { disconnectReasons } from './disconnect-reason.ts'
+import { type FindServer, serverRequestOf } from './find-server.ts'
 import { withoutGrant } from './grant-changes.ts'
 import type { MintTicket } from './mint-ticket.ts'
 import type { RefreshConnection } from './refresh-connection.ts'
 import type { Resolution, ResolveUpstream, UpstreamTarget } from './resolve-upstream.ts'
 import type { RevokeGrant } from './revoke-grant.ts'
 import { isStepUpKnown, stepUp } from './step-up.ts'
+import type { StepUpAsClient } from './step-up-as-client.ts'
 import type { ConnectionStore } from './store.ts'
 
 type Deps = {
@@ -26,7 +27,9 @@ type Deps = {
   readonly describeNeed: DescribeNeed
   readonly mintTicket: MintTicket
   readonly revokeGrant: RevokeGrant
-  readonly discover: Discover
+  readonly stepUpAsClient: StepUpAsClient
+  readonly findServer: FindServer
+  readonly presets: PresetCatalog
   readonly clock: Clock
 }
 
@@ -48,7 +51,7 @@ const ownLink = { initiator: null, redirectUrl: null, authorization: null }
  * @throws AppError `not_found`, `refresh_in_progress`, `upstream_unreachable`, `storage_unavailable`
  */
 export function createRecoverUnauthorized(deps: Deps) {
-  const { connections, refreshConnection, resolveUpstream, describeNeed, mintTicket, discover, clock } = deps
+  const { connections, refreshConnection, resolveUpstream, describeNeed, mintTicket, findServer, clock } = deps
   const findConnector = createFindConnector(deps)
   const settling = new Map<string, Promise<void>>()
 
@@ -60,9 +63,9 @@ export function createRecoverUnauthorized(deps: Deps) {
     if (isReplaced) return resolveUpstream(principal, target.connectorId)
     const hasOwnCredential = connector.authType === 'token' || connector.authType === 'client_credentials'
     if (refusal.status === 403) {
-      return hasOwnCredential
-        ? describeNeed(principal, connector, connection, 'scope_for_good')
-        : askForMore(principal, connector, connection, refusal.challenge ?? {})
+      if (connector.authType === 'token') return describeNeed(principal, connector, connection, 'scope_for_good')
+      if (connector.authType === 'client_credentials') return askAsClient(principal, connector, connection, refusal)
+      return askForMore(principal, connector, connection, refusal.challenge ?? {})
     }
     // a second refusal, of a token that is brand-new, is not for another refresh to mend
     if (refusal.attempt === 1 && isRenewable(connection)) {
@@ -94,6 +97,23 @@ export function createRecoverUnauthorized(deps: Deps) {
     const current = await connections.find(connection.tenantId, connection.id)
     if (current === null) throw new AppError('not_found', 'connection went away during a call')
     return describeNeed(principal, connector, current, current.state === 'auth_required' ? 'scope' : 'scope_for_good')
+  }
+
+  /** A client that acts for itself asks for more by itself, once for this call: nobody else could. */
+  async function askAsClient(
+    principal: Principal,
+    connector: Connector,
+    connection: Connection,
+    { attempt, challenge }: Refusal,
+  ): Promise<Resolution> {
+    const lacking = challenge ?? {}
+    if (attempt === 1 && !isStepUpKnown(connection, lacking)) {
+      await settledOnce(connection, () => deps.stepUpAsClient(principal, connector, { connection, challenge: lacking }))
+      const resolution = await resolveUpstream(principal, connector.id)
+      const isNew = resolution.kind === 'usable' && resolution.target.grantEpoch !== connection.grantEpoch
+      if (isNew) return resolution
+    }
+    return describeNeed(principal, connector, connection, 'scope_for_good')
   }
 
   /** A credential that its owner gave, and that the server refuses, is for the owner to replace: no link would help. */
@@ -150,7 +170,7 @@ export function createRecoverUnauthorized(deps: Deps) {
   async function hasMoved(connector: Connector, { issuer }: Connection, challenge: Challenge | null): Promise<boolean> {
     if (issuer === null) return false
     try {
-      return (await discover({ url: parseResourceUrl(connector.url), challenge })).issuer !== issuer
+      return (await findServer({ ...serverRequestOf(connector, deps.presets), challenge })).issuer !== issuer
     } catch (error) {
       if (isAppError(error)) return false
       throw error

@@ -1,3 +1,5 @@
+import { type ClientKind, listClientOptions } from '../connections/client-options.ts'
+import { createFindServer } from '../connections/find-server.ts'
 import type { AddressPolicy } from '../egress/address-policy.ts'
 import type { GuardedFetch } from '../egress/guarded-fetch.ts'
 import { AppError, type ErrorCode, isAppError } from '../kernel/app-error.ts'
@@ -12,7 +14,6 @@ import type { DiscoveryStep } from '../upstream/discovery-step.ts'
 import type { Probe, ProbeOutcome } from '../upstream/probe.ts'
 import { listFindings } from './advice.ts'
 import { checkLadder } from './check-ladder.ts'
-import { listClientOptions } from './client-options.ts'
 import { isAnythingBlocked, withoutGuard } from './discretion.ts'
 import type { Diagnosis, Facts, Verdict } from './report.ts'
 import { reportProbe, reportResource, reportServer } from './upstream-words.ts'
@@ -47,6 +48,7 @@ export type DiagnoseDeps = {
  */
 export function createDiagnose(deps: DiagnoseDeps): Diagnose {
   const { probe, presets, addressPolicy, log } = deps
+  const findServer = createFindServer(deps)
 
   return async ({ url: raw, clientId, isGuardShown }) => {
     const url = parseResourceUrl(raw)
@@ -54,8 +56,10 @@ export function createDiagnose(deps: DiagnoseDeps): Diagnose {
     const preset = presets.match(url)
     const outcome = await probe({ url: new URL(url.href), headers: {} })
     const found =
-      outcome.kind === 'unauthorized' ? await find(url, outcome.challenge) : { documents: [], server: null, code: null }
-    const server = found.server === null ? null : adjust(found.server, preset)
+      outcome.kind === 'unauthorized'
+        ? await find(url, preset, outcome.challenge)
+        : { documents: [], server: null, code: null }
+    const { server } = found
     const clients = listClientOptions(
       {
         hasGivenClient: clientId !== undefined,
@@ -71,7 +75,7 @@ export function createDiagnose(deps: DiagnoseDeps): Diagnose {
       verdict: found.code ?? (await judge(outcome, server, used, preset)),
       probe: reportProbe(outcome),
       documents: found.documents,
-      checks: checkLadder(found.documents, found.server, found.code),
+      checks: checkLadder(found.documents, server, found.code),
       authorizationServer: server === null ? null : reportServer(server),
       resource: server === null ? null : reportResource(server.resource),
       clients,
@@ -82,10 +86,10 @@ export function createDiagnose(deps: DiagnoseDeps): Diagnose {
     return { ...shown, findings: listFindings(shown) }
   }
 
-  async function find(url: ResourceUrl, challenge: Challenge | null) {
+  async function find(url: ResourceUrl, preset: Preset | undefined, challenge: Challenge | null) {
     const documents: DiscoveryStep[] = []
     try {
-      const server = await deps.discover({ url, challenge, onStep: (step) => documents.push(step) })
+      const server = await findServer({ url, preset, challenge, onStep: (step) => documents.push(step) })
       return { documents, server, code: null }
     } catch (error) {
       if (!isAppError(error)) throw error
@@ -97,7 +101,7 @@ export function createDiagnose(deps: DiagnoseDeps): Diagnose {
   async function judge(
     outcome: ProbeOutcome,
     server: AuthorizationServer | null,
-    used: string | undefined,
+    used: ClientKind | undefined,
     preset: Preset | undefined,
   ): Promise<Verdict> {
     if (outcome.kind !== 'unauthorized') return verdicts[outcome.kind]
@@ -130,15 +134,6 @@ const verdicts: Readonly<Record<Exclude<ProbeOutcome['kind'], 'unauthorized'>, '
   not_mcp: 'upstream_protocol_error',
   timeout: 'upstream_timeout',
   unreachable: 'upstream_unreachable',
-}
-
-/** What an operator's preset says in place of the server (as `connections/prepare-authorization.ts`). */
-function adjust(server: AuthorizationServer, preset: Preset | undefined): AuthorizationServer {
-  return {
-    ...server,
-    ...(preset?.scopes === undefined ? {} : { scopes: [...preset.scopes] }),
-    ...(preset?.quirks.omitResource === true ? { resource: null } : {}),
-  }
 }
 
 function sourceOf(server: AuthorizationServer, preset: Preset | undefined) {

@@ -46,7 +46,7 @@ const refusals: Partial<Record<ErrorCode, (facts: Facts) => Advice>> = {
   pkce_unsupported: () =>
     say(
       'The metadata of the authorization server does not offer PKCE with S256, which MCP requires.',
-      'The authorization server must list "S256" in code_challenge_methods_supported (and honour it).',
+      'The authorization server must list "S256" in code_challenge_methods_supported (and honour it). An operator who knows that it does can say so in a preset (quirks.pkce_unlisted).',
     ),
   client_id_required: () =>
     say(

@@ -1,3 +1,4 @@
+import type { ClientOption } from '../connections/client-options.ts'
 import type { ErrorCode } from '../kernel/app-error.ts'
 import type { DiscoveryStep } from '../upstream/discovery-step.ts'
 
@@ -34,17 +35,6 @@ export type ProbeReport = {
     readonly scopes: readonly string[]
     readonly error: string | null
   } | null
-}
-
-export const clientKinds = ['given', 'preset', 'metadata_document', 'registration', 'none'] as const
-export type ClientKind = (typeof clientKinds)[number]
-
-/** One way to be known to the authorization server, in the order in which connect would try. */
-export type ClientOption = {
-  readonly kind: ClientKind
-  readonly isAvailable: boolean
-  /** Exactly one is, once an authorization server is known. */
-  readonly isUsed: boolean
 }
 
 export const scopeSources = ['preset', 'challenge', 'protected_resource_metadata', 'none'] as const

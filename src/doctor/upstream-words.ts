@@ -39,7 +39,7 @@ export function reportServer(server: AuthorizationServer): AuthorizationServerRe
   const orNull = (text: string | undefined) => (text === undefined ? null : visible(text))
   return {
     issuer: visible(server.issuer),
-    authorizationEndpoint: visible(server.authorizationEndpoint),
+    authorizationEndpoint: visible(server.authorizationEndpoint ?? ''),
     tokenEndpoint: visible(server.tokenEndpoint),
     registrationEndpoint: orNull(server.registrationEndpoint),
     revocationEndpoint: orNull(server.revocationEndpoint),

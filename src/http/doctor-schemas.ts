@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { checkResults, clientKinds, probeOutcomes, scopeSources, severities } from '../doctor/report.ts'
+import { clientKinds } from '../connections/client-options.ts'
+import { checkResults, probeOutcomes, scopeSources, severities } from '../doctor/report.ts'
 import { stepVerdicts } from '../upstream/discovery-step.ts'
 
 export const doctorBody = z.strictObject({

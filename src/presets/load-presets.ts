@@ -109,6 +109,8 @@ function toPreset(
     scopes: raw.scopes,
     quirks: {
       omitResource: raw.quirks?.omit_resource ?? false,
+      isPkceUnlisted: raw.quirks?.pkce_unlisted ?? false,
+      issuerAlias: raw.quirks?.issuer_alias,
       authorizeParameters: raw.quirks?.authorize_parameters ?? {},
     },
     source: raw.source,

@@ -85,6 +85,14 @@ const scopes = z
 const quirks = z
   .strictObject({
     omit_resource: z.boolean().optional().describe("Leave out RFC 8707's `resource`, for servers that refuse it."),
+    pkce_unlisted: z
+      .boolean()
+      .optional()
+      .describe('Go on where the metadata does not list S256, for servers that know it and do not say so.'),
+    issuer_alias: z
+      .url({ protocol: /^https?$/ })
+      .optional()
+      .describe('What the MCP server calls its authorization server, where the metadata there calls itself `issuer`.'),
     authorize_parameters: z
       .record(z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/), z.string().max(512))
       .refine((map) => !Object.keys(map).some((name) => ownParameters.has(name)), 'must not set what the protocol sets')
@@ -111,6 +119,12 @@ const secretNeedsId = {
   path: ['client_id'],
 }
 
+const aliasNeedsIssuer = { message: 'an issuer_alias needs the issuer that it stands for', path: ['issuer'] }
+const hasIssuerWithAlias = (preset: {
+  issuer?: string | undefined
+  quirks?: z.output<typeof quirks> | undefined
+}): boolean => preset.quirks?.issuer_alias === undefined || preset.issuer !== undefined
+
 /** One file under presets/. Secrets stand in the environment; the file names the variable. */
 export const presetFileSchema = z
   .strictObject({
@@ -126,6 +140,7 @@ export const presetFileSchema = z
     verified,
   })
   .refine((preset) => preset.client_secret_env === undefined || preset.client_id !== undefined, secretNeedsId)
+  .refine(hasIssuerWithAlias, aliasNeedsIssuer)
 
 /** One entry of the CONNECTOR__PRESETS array. It comes from a secret store, so it may hold the secret itself. */
 export const presetEntrySchema = z
@@ -151,6 +166,7 @@ export const presetEntrySchema = z
     message: 'give client_secret or client_secret_env, not both',
     path: ['client_secret_env'],
   })
+  .refine(hasIssuerWithAlias, aliasNeedsIssuer)
 
 /** The JSON Schema of a preset file: what `presets/preset.schema.json` must hold, for editors. */
 export function presetFileJsonSchema(): Record<string, unknown> {

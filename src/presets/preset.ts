@@ -11,6 +11,10 @@ type Verified = (typeof verifiedLevels)[number]
 type PresetQuirks = {
   /** Leave out RFC 8707's `resource`, for servers that refuse it. */
   readonly omitResource: boolean
+  /** Go on without S256 in the metadata: it is sent all the same, and nobody knows whether it is checked (PK-01). */
+  readonly isPkceUnlisted: boolean
+  /** What the MCP server calls the issuer, where the metadata there says `issuer` (MX-08). */
+  readonly issuerAlias: string | undefined
   /** More parameters for the authorization request, never one that the protocol itself sets. */
   readonly authorizeParameters: Readonly<Record<string, string>>
 }

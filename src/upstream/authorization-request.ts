@@ -27,7 +27,7 @@ export type AuthorizationRequest = {
  */
 export function buildAuthorizationUrl(request: AuthorizationRequest): URL {
   const { server, quirks } = request
-  const url = parseUpstreamUrl(server.authorizationEndpoint)
+  const url = parseUpstreamUrl(server.authorizationEndpoint ?? '')
   if (url === null) {
     throw new AppError('authorization_server_invalid', 'authorization endpoint refused', {
       meta: { issuer: server.issuer },

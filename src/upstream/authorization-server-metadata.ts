@@ -10,7 +10,7 @@ const flag = z.boolean().optional().catch(undefined)
 /** RFC 8414 section 2, as far as it concerns a client. Unknown members are ignored, wrong optional ones too. */
 const schema = z.object({
   issuer: text,
-  authorization_endpoint: text,
+  authorization_endpoint: text.optional(),
   token_endpoint: text,
   registration_endpoint: text.optional().catch(undefined),
   revocation_endpoint: text.optional().catch(undefined),
@@ -24,6 +24,15 @@ const schema = z.object({
 
 export type AuthorizationServerMetadata = z.infer<typeof schema>
 
+/** How a grant is to be had: a person authorizes it, or a client acts for itself (RFC 6749 sections 4.1 and 4.4). */
+export type Grant = 'authorization_code' | 'client_credentials'
+
+export type MetadataExpectations = {
+  /** The identifier that the URL of the document was made from, in every spelling that is acceptable. */
+  readonly issuers: readonly string[]
+  readonly grant: Grant
+}
+
 export type MetadataVerdict =
   | { readonly kind: 'accepted'; readonly metadata: AuthorizationServerMetadata }
   /** Not metadata, or endpoints that must not be used. */
@@ -33,24 +42,26 @@ export type MetadataVerdict =
 
 /**
  * Judges a metadata document: its `issuer` must be one of `issuers`, character by character, and its endpoints usable.
- * An endpoint that we can do without and must not use is left out.
- *
- * @param issuers the identifier that the URL of the document was made from
+ * An endpoint that we can do without and must not use is left out; the page for people may be missing where nobody is sent
+ * there (RFC 8414 section 2).
  */
-export function judgeMetadata(document: unknown, issuers: readonly string[], url: URL): MetadataVerdict {
+export function judgeMetadata(document: unknown, url: URL, { issuers, grant }: MetadataExpectations): MetadataVerdict {
   const result = schema.safeParse(document)
   if (!result.success) return { kind: 'invalid' }
-  const { registration_endpoint, revocation_endpoint, ...required } = result.data
+  const { authorization_endpoint: page, registration_endpoint, revocation_endpoint, ...required } = result.data
   if (!issuers.includes(required.issuer)) return { kind: 'issuer_mismatch' }
-  if (!isAcceptablePage(required.authorization_endpoint, url)) return { kind: 'invalid' }
+  const isForPeople = grant === 'authorization_code'
+  const isPageUsable = page !== undefined && isAcceptablePage(page, url)
+  if (isForPeople && !isPageUsable) return { kind: 'invalid' }
   if (!isAcceptableEndpoint(required.token_endpoint, url)) return { kind: 'invalid' }
-  if (required.response_types_supported?.includes('code') === false) return { kind: 'invalid' }
+  if (isForPeople && required.response_types_supported?.includes('code') === false) return { kind: 'invalid' }
   const usable = (endpoint: string | undefined): string | undefined =>
     endpoint !== undefined && isAcceptableEndpoint(endpoint, url) ? endpoint : undefined
   return {
     kind: 'accepted',
     metadata: {
       ...required,
+      authorization_endpoint: isPageUsable ? page : undefined,
       registration_endpoint: usable(registration_endpoint),
       revocation_endpoint: usable(revocation_endpoint),
     },

@@ -9,7 +9,8 @@ const text = z.string().min(1).max(2048)
 export const authorizationServerSchema = z.object({
   /** Exactly as its metadata spells it; compared as a plain string (RFC 8414 section 3.3, RFC 9207). */
   issuer: text,
-  authorizationEndpoint: text,
+  /** Null only where nobody is to be sent there: a client that acts for itself. */
+  authorizationEndpoint: text.nullable(),
   tokenEndpoint: text,
   revocationEndpoint: text.optional(),
   registrationEndpoint: text.optional(),
@@ -18,7 +19,7 @@ export const authorizationServerSchema = z.object({
   /** Whether its responses carry `iss` (RFC 9207 section 3). */
   isIssParameterSupported: z.boolean(),
   isClientIdMetadataDocumentSupported: z.boolean(),
-  /** False only with a server of 2025-03-26 that publishes nothing; S256 is sent all the same. */
+  /** False where S256 is not advertised: 2025-03-26 without metadata, or an operator says that it works. It is sent anyway. */
   isPkceVerified: z.boolean(),
   /** True when the endpoints are the default ones of 2025-03-26, since nothing is published. */
   isLegacyFallback: z.boolean(),

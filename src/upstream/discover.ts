@@ -2,7 +2,7 @@ import type { GuardedFetch } from '../egress/guarded-fetch.ts'
 import { AppError } from '../kernel/app-error.ts'
 import type { ResourceUrl } from '../kernel/resource-url.ts'
 import type { AuthorizationServer } from './authorization-server.ts'
-import type { AuthorizationServerMetadata } from './authorization-server-metadata.ts'
+import type { AuthorizationServerMetadata, Grant } from './authorization-server-metadata.ts'
 import { type Challenge, parseScopes } from './challenge.ts'
 import { type DiscoveryContext, type DiscoveryStep, isSettled } from './discovery-step.ts'
 import { findAuthorizationServerMetadata } from './find-authorization-server.ts'
@@ -13,8 +13,19 @@ export type DiscoverRequest = {
   readonly url: ResourceUrl
   /** What the server said with its 401 or 403, if anything. */
   readonly challenge: Challenge | null
+  /** Default: a person authorizes. For `client_credentials` a server needs neither a page for people nor PKCE. */
+  readonly grant?: Grant
+  readonly permits?: Permits
   /** Hears of each document that was tried, in order. */
   readonly onStep?: (step: DiscoveryStep) => void
+}
+
+/** What an operator knows to be so, and what the specifications would have us refuse. */
+export type Permits = {
+  /** The server does S256, but does not say so (PK-01). */
+  readonly isPkceUnlisted: boolean
+  /** The server that is named `identifier` calls itself `issuer` in its metadata (MX-08). */
+  readonly alias?: { readonly identifier: string; readonly issuer: string }
 }
 
 export type Discover = (request: DiscoverRequest) => Promise<AuthorizationServer>
@@ -38,10 +49,10 @@ const offlineAccess = 'offline_access'
  * nothing: an answer that failed to come must not send a person, or later a token, to a guessed place (MX-04).
  *
  * @throws AppError `authorization_server_not_found`, `authorization_server_invalid` (wrong resource, wrong issuer,
- *   unusable endpoints), `pkce_unsupported` (no S256 advertised), `upstream_timeout`
+ *   unusable endpoints), `pkce_unsupported` (no S256 advertised, though a person is to authorize), `upstream_timeout`
  */
 export function createDiscover({ fetch, totalMs = 12_000, isLegacyFallbackAllowed = true }: DiscoverDeps): Discover {
-  return async ({ url, challenge, onStep }) => {
+  return async ({ url, challenge, grant = 'authorization_code', permits, onStep }) => {
     const mcpUrl = new URL(url.href)
     const steps: DiscoveryStep[] = []
     const context: DiscoveryContext = {
@@ -54,14 +65,21 @@ export function createDiscover({ fetch, totalMs = 12_000, isLegacyFallbackAllowe
     }
     const resource = await findProtectedResource(context, mcpUrl, challenge)
     const issuer = resource?.authorizationServers[0]
-    const facts = { resource, challenge, url }
+    const facts = {
+      resource,
+      challenge,
+      url,
+      isPkceNeeded: grant === 'authorization_code' && permits?.isPkceUnlisted !== true,
+    }
     if (issuer !== undefined) {
-      const metadata = await findAuthorizationServerMetadata(context, issuer, [issuer])
+      const issuers = permits?.alias?.identifier === issuer ? [issuer, permits.alias.issuer] : [issuer]
+      const metadata = await findAuthorizationServerMetadata(context, issuer, { issuers, grant })
       if (metadata === null) throw notFound(steps)
       return describe(metadata, facts)
     }
     const { origin } = mcpUrl
-    const metadata = await findAuthorizationServerMetadata(context, origin, [origin, `${origin}/`])
+    const issuers = [origin, `${origin}/`]
+    const metadata = await findAuthorizationServerMetadata(context, origin, { issuers, grant })
     if (metadata !== null) return describe(metadata, facts)
     if (resource !== null || !isLegacyFallbackAllowed || !steps.every(isSettled)) throw notFound(steps)
     return describeDefault(origin, facts)
@@ -72,22 +90,24 @@ type Facts = {
   readonly resource: ProtectedResourceMetadata | null
   readonly challenge: Challenge | null
   readonly url: ResourceUrl
+  readonly isPkceNeeded: boolean
 }
 
 function describe(metadata: AuthorizationServerMetadata, facts: Facts): AuthorizationServer {
-  if (metadata.code_challenge_methods_supported?.includes('S256') !== true) {
+  const isPkceVerified = metadata.code_challenge_methods_supported?.includes('S256') === true
+  if (facts.isPkceNeeded && !isPkceVerified) {
     throw new AppError('pkce_unsupported', 'the metadata does not list S256', { meta: { issuer: metadata.issuer } })
   }
   return {
     issuer: metadata.issuer,
-    authorizationEndpoint: metadata.authorization_endpoint,
+    authorizationEndpoint: metadata.authorization_endpoint ?? null,
     tokenEndpoint: metadata.token_endpoint,
     ...(metadata.revocation_endpoint === undefined ? {} : { revocationEndpoint: metadata.revocation_endpoint }),
     ...(metadata.registration_endpoint === undefined ? {} : { registrationEndpoint: metadata.registration_endpoint }),
     tokenEndpointAuthMethods: metadata.token_endpoint_auth_methods_supported ?? [],
     isIssParameterSupported: metadata.authorization_response_iss_parameter_supported ?? false,
     isClientIdMetadataDocumentSupported: metadata.client_id_metadata_document_supported ?? false,
-    isPkceVerified: true,
+    isPkceVerified,
     isLegacyFallback: false,
     resource: facts.resource?.resource ?? facts.url.href,
     ...chooseScopes(facts, metadata.scopes_supported ?? []),

@@ -3,6 +3,7 @@ import {
   type AuthorizationServerMetadata,
   authorizationServerMetadataUrls,
   judgeMetadata,
+  type MetadataExpectations,
 } from './authorization-server-metadata.ts'
 import { type DiscoveryContext, failedStep } from './discovery-step.ts'
 import { parseUpstreamUrl } from './endpoint-url.ts'
@@ -13,15 +14,15 @@ import { fetchDocument } from './json-document.ts'
  * next place asked; when all that there is was discarded, that is an error.
  *
  * @param issuer an identifier, as it was given; https, or http where the egress guard lets it through
- * @param spellings what the metadata may call itself: the identifier itself, or both forms of a bare origin that
- *   nobody spelt
+ * @param expected what the metadata may call itself: the identifier itself, both forms of a bare origin that nobody
+ *   spelt, or what an operator permits
  * @returns null when there is none
  * @throws AppError `authorization_server_invalid`
  */
 export async function findAuthorizationServerMetadata(
   { fetch, remainingMs, report }: DiscoveryContext,
   issuer: string,
-  spellings: readonly string[],
+  expected: MetadataExpectations,
 ): Promise<AuthorizationServerMetadata | null> {
   const identifier = parseUpstreamUrl(issuer)
   if (identifier === null || identifier.search !== '') throw invalid(issuer, 'identifier')
@@ -39,7 +40,7 @@ export async function findAuthorizationServerMetadata(
       report({ ...step, status, verdict: 'absent' })
       continue
     }
-    const verdict = judgeMetadata(document, spellings, url)
+    const verdict = judgeMetadata(document, url, expected)
     report({ ...step, status, verdict: verdict.kind === 'accepted' ? 'used' : verdict.kind })
     if (verdict.kind === 'accepted') return verdict.metadata
     refused.push(verdict.kind)

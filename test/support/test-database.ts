@@ -17,7 +17,7 @@ let count = 0
 export async function createTestDatabase(): Promise<TestDatabase> {
   const { postgres } = await testServer()
   count += 1
-  const name = `test_${count}`
+  const name = `test_${process.pid}_${count}`
   const maintenanceUrl = databaseUrlOn(postgres, 'postgres')
   await withConnection(maintenanceUrl, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE ${templateName}`))
   return {

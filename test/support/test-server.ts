@@ -12,7 +12,10 @@ import { silentLog } from './silent-log.ts'
 const folderPrefix = 'patchbay-test-'
 export const templateName = 'patchbay_template'
 
-type TestServer = { readonly postgres: EmbeddedPostgres; readonly folder: string }
+/** Names a server that a run shares with others, template included: the proof of the checklist makes a hundred small runs. */
+export const sharedServerVariable = 'PATCHBAY_TEST_POSTGRES'
+
+type TestServer = { readonly postgres: Pick<EmbeddedPostgres, 'url' | 'stop'>; readonly folder: string | null }
 let starting: Promise<TestServer> | undefined
 
 /** The one PostgreSQL of this run, with a migrated template database: started when first asked for. */
@@ -22,6 +25,8 @@ export function testServer(): Promise<TestServer> {
 }
 
 async function start(): Promise<TestServer> {
+  const shared = process.env[sharedServerVariable]
+  if (shared !== undefined) return { postgres: { url: shared, stop: async () => undefined }, folder: null }
   removeLeftOvers()
   const folder = await mkdtemp(join(tmpdir(), `${folderPrefix}${process.pid}-`))
   const postgres = await startEmbeddedPostgres({ dataDir: folder, durable: false, log: silentLog })
@@ -45,11 +50,11 @@ export async function stopTestServer(): Promise<void> {
   const { postgres, folder } = await starting
   starting = undefined
   await postgres.stop()
-  await rm(folder, { recursive: true, force: true })
+  if (folder !== null) await rm(folder, { recursive: true, force: true })
 }
 
 /** The URL of another database on the same server. */
-export function databaseUrlOn(postgres: EmbeddedPostgres, name: string): string {
+export function databaseUrlOn(postgres: Pick<EmbeddedPostgres, 'url'>, name: string): string {
   const url = new URL(postgres.url)
   url.pathname = `/${name}`
   return url.href

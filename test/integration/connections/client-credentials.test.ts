@@ -64,6 +64,20 @@ describe('auth type client_credentials', () => {
     expect((await callTool(patchbay, id, 'ping')).text).to.equal('pong')
   })
 
+  it('needs neither a page for people nor PKCE of the authorization server', async () => {
+    issuer.says = {
+      authorization_endpoint: null,
+      code_challenge_methods_supported: null,
+      response_types_supported: null,
+    }
+    const id = await createConnector(patchbay, server.url, withSecret)
+
+    expect((await connect(id)).body).to.include({ state: 'connected', pkce_unverified: false })
+    expect((await callTool(patchbay, id, 'ping')).text).to.equal('pong')
+    const forPeople = await createConnector(patchbay, server.url, { label: 'for people' })
+    expect((await connect(forPeople)).body.code, 'control').to.equal('authorization_server_invalid')
+  })
+
   it('signs an assertion for the issuer with the key that it was given', async () => {
     const id = await createConnector(patchbay, server.url, withKey)
 
@@ -146,6 +160,44 @@ describe('auth type client_credentials', () => {
     await connect(id)
     expect(issuer.tokenRequests[0]?.form.scope).to.equal('basic more')
   })
+
+  it('asks by itself for the union of scopes that a call needs (C19), and sends the call again', async () => {
+    const id = await createConnector(patchbay, server.url, withSecret)
+    await connect(id)
+    server.needs.set('write', 'write')
+
+    const answers = await Promise.all(Array.from({ length: 5 }, () => callTool(patchbay, id, 'write')))
+
+    expect(answers.map(({ text }) => text)).to.deep.equal(Array(5).fill('pong'))
+    expect(issuer.tokenRequests.map(({ form }) => form.scope)).to.deep.equal(['basic', 'basic write'])
+    expect((await callTool(patchbay, id, 'ping')).text, 'what it could do before').to.equal('pong')
+    issuer.forgetTokens()
+    expect((await callTool(patchbay, id, 'write')).text, 'and so after a renewal').to.equal('pong')
+  })
+
+  for (const [title, refuse] of [
+    ['gives less than asked', () => undefined],
+    ['refuses the scope', () => respondJson({ error: 'invalid_scope' }, 400)],
+  ] as const) {
+    it(`stops at the third refusal for the same scopes where the authorization server ${title}`, async () => {
+      const id = await createConnector(patchbay, server.url, withSecret)
+      await connect(id)
+      server.needs.set('write', 'write')
+      issuer.gives = () => ['basic']
+      issuer.refuses = refuse() ?? null
+
+      for (let call = 0; call < 5; call++) {
+        const { text, error } = await callTool(patchbay, id, 'write')
+        expect(text).to.equal(undefined)
+        expect(error?.message).to.contain('does not permit this').and.not.contain('/connect/')
+        expect((await callTool(patchbay, id, 'ping')).text, 'other calls go on').to.equal('pong')
+      }
+
+      expect(issuer.tokenRequests, 'the connect, and two attempts').to.have.length(3)
+      expect(await read(id)).to.deep.include({ state: 'connected' })
+      expect((await read(id)).last_error).to.include({ code: 'insufficient_scope', retryable: false })
+    })
+  }
 
   it('disconnects when even a new token is refused, since there is nobody to ask', async () => {
     const id = await createConnector(patchbay, server.url, withSecret)

@@ -4,7 +4,7 @@ import { type AppError, isAppError } from '../../../src/kernel/app-error.ts'
 import { parseResourceUrl } from '../../../src/kernel/resource-url.ts'
 import type { AuthorizationServer } from '../../../src/upstream/authorization-server.ts'
 import type { Challenge } from '../../../src/upstream/challenge.ts'
-import { createDiscover } from '../../../src/upstream/discover.ts'
+import { createDiscover, type DiscoverRequest } from '../../../src/upstream/discover.ts'
 import type { DiscoveryStep } from '../../../src/upstream/discovery-step.ts'
 import {
   type Answer,
@@ -54,8 +54,10 @@ describe('createDiscover', () => {
   const discover = (
     challenge: Challenge | null = null,
     options: Partial<Parameters<typeof createDiscover>[0]> = {},
+    request: Pick<DiscoverRequest, 'grant' | 'permits'> = {},
   ): Promise<AuthorizationServer> =>
     createDiscover({ fetch, ...options })({
+      ...request,
       url: parseResourceUrl(mcp.url),
       challenge,
       onStep: (step) => steps.push(step),
@@ -218,6 +220,47 @@ describe('createDiscover', () => {
       for (const code_challenge_methods_supported of [undefined, null, [], ['plain'], 'S256']) {
         serve(as, { [oauthMetadata]: respondJson(metadata(as.origin, { code_challenge_methods_supported })) })
         expect((await failureOf(discover())).code).to.equal('pkce_unsupported')
+      }
+    })
+
+    it('PK-01: without S256 is taken where an operator says so, or where no person authorizes', async () => {
+      serve(mcp, { [pathPrm]: respondJson(prm()) })
+      serve(as, { [oauthMetadata]: respondJson(metadata(as.origin, { code_challenge_methods_supported: undefined })) })
+      for (const request of [{ permits: { isPkceUnlisted: true } }, { grant: 'client_credentials' }] as const) {
+        expect(await discover(null, {}, request)).to.include({ issuer: as.origin, isPkceVerified: false })
+      }
+    })
+
+    it('for a client that acts for itself may have nothing but a token endpoint', async () => {
+      serve(mcp, { [pathPrm]: respondJson(prm()) })
+      const bare = {
+        issuer: as.origin,
+        token_endpoint: `${as.origin}/token`,
+        grant_types_supported: ['client_credentials'],
+      }
+      serve(as, { [oauthMetadata]: respondJson(bare) })
+      const found = await discover(null, {}, { grant: 'client_credentials' })
+      expect(found).to.include({ tokenEndpoint: `${as.origin}/token`, authorizationEndpoint: null })
+      expect((await failureOf(discover())).code, 'control: nobody can be sent there').to.equal(
+        'authorization_server_invalid',
+      )
+    })
+
+    // @guards src/upstream/discover.ts:issuers
+    it('MX-08: may go by another name only where an operator says which, and stands for it there', async () => {
+      const issuer = 'https://real-name.example'
+      serve(mcp, { [pathPrm]: respondJson(prm()) })
+      serve(as, { [oauthMetadata]: respondJson(metadata(issuer)) })
+      const named = (alias: { identifier: string; issuer: string }) =>
+        discover(null, {}, { permits: { isPkceUnlisted: false, alias } })
+      expect(await named({ identifier: as.origin, issuer })).to.include({ issuer })
+      for (const alias of [
+        // a server that is not the one meant speaks in its name: nothing of the operator's may go there
+        { identifier: 'https://alias.example', issuer },
+        { identifier: `${as.origin}/`, issuer },
+        { identifier: as.origin, issuer: 'https://other-name.example' },
+      ]) {
+        expect((await failureOf(named(alias))).code).to.equal('authorization_server_invalid')
       }
     })
 

@@ -64,7 +64,12 @@ describe('loadPresets', () => {
         clientId: 'patchbay',
         issuer: 'https://login.acme.example/',
         scopes: ['read', 'files:write'],
-        quirks: { omitResource: true, authorizeParameters: { prompt: 'consent' } },
+        quirks: {
+          omitResource: true,
+          isPkceUnlisted: false,
+          issuerAlias: undefined,
+          authorizeParameters: { prompt: 'consent' },
+        },
         source: { document: 'https://acme.example/docs/mcp', date: '2026-01-31' },
         verified: 'metadata',
       })

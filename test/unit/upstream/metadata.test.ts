@@ -97,7 +97,8 @@ describe('judgeMetadata', () => {
   const issuer = 'https://as.example'
   const url = new URL(`${issuer}/.well-known/oauth-authorization-server`)
   const good = { issuer, authorization_endpoint: `${issuer}/authorize`, token_endpoint: `${issuer}/token` }
-  const kindOf = (document: unknown, from = url): string => judgeMetadata(document, [issuer], from).kind
+  const expected = { issuers: [issuer], grant: 'authorization_code' } as const
+  const kindOf = (document: unknown, from = url): string => judgeMetadata(document, from, expected).kind
 
   it('accepts metadata with what is required', () => {
     expect(kindOf(good)).to.equal('accepted')
@@ -153,8 +154,8 @@ describe('judgeMetadata', () => {
     expect(kindOf({ ...good, token_endpoint: 'http://as.example/token' })).to.equal('invalid')
     const verdict = judgeMetadata(
       { ...good, registration_endpoint: 'http://as.example/r', revocation_endpoint: 'gopher://as.example/' },
-      [issuer],
       url,
+      expected,
     )
     expect(verdict).to.have.property('metadata').that.includes({
       registration_endpoint: undefined,
@@ -180,6 +181,15 @@ describe('judgeMetadata', () => {
       }
     }
     expect(kindOf({ ...good, response_types_supported: ['token'] })).to.equal('invalid')
+  })
+
+  it('needs no page for people where a client acts for itself, and uses none that must not be used', () => {
+    const judge = (more: object) =>
+      judgeMetadata({ ...good, ...more }, url, { issuers: [issuer], grant: 'client_credentials' })
+    expect(judge({ authorization_endpoint: undefined, response_types_supported: [] }).kind).to.equal('accepted')
+    const odd = judge({ authorization_endpoint: 'javascript:alert(1)' })
+    expect(odd).to.have.property('metadata').that.includes({ authorization_endpoint: undefined })
+    expect(judge({ token_endpoint: undefined }).kind).to.equal('invalid')
   })
 })
 
@@ -210,7 +220,9 @@ describe('parseJsonObject', () => {
   it('SS-09: lets no member reach a prototype, and takes the last of two', () => {
     const parsed = parseJsonObject('{"__proto__":{"issuer":"evil"},"a":1,"a":2}')
     expect(parsed).to.have.property('a', 2)
-    expect(judgeMetadata(parsed, ['evil'], new URL('https://a.example')).kind).to.equal('invalid')
+    expect(
+      judgeMetadata(parsed, new URL('https://a.example'), { issuers: ['evil'], grant: 'authorization_code' }).kind,
+    ).to.equal('invalid')
     expect({}).not.to.have.property('issuer')
   })
 })
