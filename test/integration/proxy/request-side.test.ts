@@ -131,6 +131,7 @@ describe('MCP endpoint, what goes upstream', () => {
     const metadata = () =>
       `resource_metadata="${started.origin}/.well-known/oauth-protected-resource/connectors/${connectorId}/mcp"`
 
+    // @guards src/proxy/challenge.ts:challengeHeaders
     it('TK-06: no credentials or another scheme: 401 and a bare challenge without an error', async () => {
       for (const authorization of ['', 'Digest username="x"']) {
         const answer = await caller.call({ headers: { authorization } })
@@ -183,6 +184,7 @@ describe('MCP endpoint, what goes upstream', () => {
       expect(answer.status).to.equal(401)
     })
 
+    // @guards src/access/authenticate.ts:readApiKey
     it('TK-07: two Authorization headers are answered 400', async () => {
       const twice = `Authorization: Bearer ${keys.alice}\r\nAuthorization: Bearer ${keys.bob}\r\n`
       const path = new URL(started.url).pathname
@@ -193,6 +195,7 @@ describe('MCP endpoint, what goes upstream', () => {
       )
     })
 
+    // @guards src/access/authenticate.ts:readApiKey
     it('TK-08: a token over 8 KB is answered 400', async () => {
       expect((await caller.call({ headers: { authorization: `Bearer ${'x'.repeat(8200)}` } })).status).to.equal(400)
     })
