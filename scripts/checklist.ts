@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Guard, readGuards } from './checklist/guards.ts'
+import { breakSymbol } from './checklist/mutate.ts'
 import { openBench } from './checklist/prove.ts'
 import { idsOfTitle, type Row, readRows } from './checklist/rows.ts'
 import { listTests } from './checklist/tests.ts'
@@ -46,13 +47,25 @@ async function list(): Promise<boolean> {
   const strangers = new Set(tests.flatMap(({ title }) => idsOfTitle(title)).filter((id) => !known.has(id)))
   for (const id of strangers) console.error(`tests name ${id}, which is no row of docs/security-checklist.md`)
   for (const { id } of missing) console.error(`${id} is P0, its area is finished, and no test carries it`)
+  const empty = guards.flatMap(whyUnbreakable)
+  for (const reason of empty) console.error(reason)
   for (const { id } of unguarded)
     console.error(`${id} is P0 and finished, and no test of it says "@guards <file>:<symbol>"`)
   const covered = rows.filter(({ id }) => filesOf(id).length > 0).length
   console.log(
     `\n${covered} of ${rows.length} rows have tests; of ${rows.filter(isDue).length} finished P0 rows ${missing.length} have none, and ${unguarded.length} say not what they guard`,
   )
-  return missing.length === 0 && strangers.size === 0 && unguarded.length === 0
+  return missing.length === 0 && strangers.size === 0 && unguarded.length === 0 && empty.length === 0
+}
+
+/** A guard that names nothing, or several things, guards nothing: that shows without breaking anything. */
+function whyUnbreakable({ testFile, ids, file, symbol }: Guard): string[] {
+  try {
+    breakSymbol(file, readFileSync(join(root, file), 'utf8'), symbol)
+    return []
+  } catch (error) {
+    return [`${testFile}: ${ids.join(', ')}: ${error instanceof Error ? error.message : error}`]
+  }
 }
 
 async function prove(): Promise<boolean> {

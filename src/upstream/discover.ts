@@ -72,8 +72,10 @@ export function createDiscover({ fetch, totalMs = 12_000, isLegacyFallbackAllowe
       isPkceNeeded: grant === 'authorization_code' && permits?.isPkceUnlisted !== true,
     }
     if (issuer !== undefined) {
-      const issuers = permits?.alias?.identifier === issuer ? [issuer, permits.alias.issuer] : [issuer]
-      const metadata = await findAuthorizationServerMetadata(context, issuer, { issuers, grant })
+      const metadata = await findAuthorizationServerMetadata(context, issuer, {
+        issuers: namesOf(issuer, permits),
+        grant,
+      })
       if (metadata === null) throw notFound(steps)
       return describe(metadata, facts)
     }
@@ -84,6 +86,11 @@ export function createDiscover({ fetch, totalMs = 12_000, isLegacyFallbackAllowe
     if (resource !== null || !isLegacyFallbackAllowed || !steps.every(isSettled)) throw notFound(steps)
     return describeDefault(origin, facts)
   }
+}
+
+/** What the metadata of a server may call itself (RFC 8414 section 3.3), and what else an operator knows it to. */
+function namesOf(issuer: string, permits: Permits | undefined): string[] {
+  return permits?.alias?.identifier === issuer ? [issuer, permits.alias.issuer] : [issuer]
 }
 
 type Facts = {

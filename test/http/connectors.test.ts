@@ -169,6 +169,7 @@ describe('connectors: who sees and does what', () => {
   })
 
   it("TN-02: another tenant's page token opens nothing", async () => {
+    await createConnector(patchbay, 'https://one-more.example')
     const { next_page_token } = await list(keys.admin, '?limit=1')
     expect(next_page_token).to.be.a('string')
     const page = await list(keys.stranger, `?page_token=${next_page_token}`)

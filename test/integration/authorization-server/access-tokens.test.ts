@@ -61,7 +61,7 @@ describe('access tokens of ours at the MCP endpoint', () => {
     expect((await call('pbk_unknown')).status).to.equal(401)
   })
 
-  // @guards src/authorization-server/verify-access-token.ts:connectorResources
+  // @guards src/authorization-server/connector-resource.ts:connectorResources
   it('TK-03: open no other connector, by no spelling of the audience', async () => {
     const token = await mint.token(connector, grant)
     const answer = await call(token, `/connectors/${other}/mcp`)

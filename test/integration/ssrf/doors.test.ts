@@ -163,7 +163,7 @@ describe('server-side request forgery', function () {
         await patchbay.request('POST', `/api/v1/connectors/${id}/disconnect`)
       })
 
-    // @guards src/egress/guarded-connector.ts:createGuardedLookup
+    // @guards src/egress/address-policy.ts:isAddressAllowed
     it('SS-14: refreshes, calls and revokes nowhere else', async () => {
       expect(await afterConnecting({})).to.equal(0)
     })
@@ -183,7 +183,7 @@ describe('server-side request forgery', function () {
         }
       })
 
-    // @guards src/egress/guarded-connector.ts:createGuardedLookup
+    // @guards src/egress/address-policy.ts:isAddressAllowed
     it('SS-05: a resolver that answers differently each time leads nowhere else', async () => {
       expect(await whileConnecting({})).to.equal(0)
     })

@@ -246,7 +246,7 @@ describe('createDiscover', () => {
       )
     })
 
-    // @guards src/upstream/discover.ts:issuers
+    // @guards src/upstream/discover.ts:namesOf
     it('MX-08: may go by another name only where an operator says which, and stands for it there', async () => {
       const issuer = 'https://real-name.example'
       serve(mcp, { [pathPrm]: respondJson(prm()) })
