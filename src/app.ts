@@ -44,6 +44,7 @@ import { createConnectorRoutes } from './http/routes/connector-routes.ts'
 import { createDoctorRoutes } from './http/routes/doctor-routes.ts'
 import { createResourceMetadataRoutes } from './http/routes/resource-metadata-routes.ts'
 import { createServiceRoutes } from './http/routes/service-routes.ts'
+import { createWebhookRoutes } from './http/routes/webhook-routes.ts'
 import { type Clock, systemClock } from './kernel/clock.ts'
 import type { Secret } from './kernel/secret.ts'
 import { createBackground } from './log/background.ts'
@@ -55,18 +56,23 @@ import { createMcpEndpoint, type McpEndpoint } from './proxy/mcp-endpoint.ts'
 import { createPrismaAccessStore } from './storage/access-store.ts'
 import { createPrismaConnectionStore } from './storage/connection-store.ts'
 import { createPrismaConnectorStore } from './storage/connector-store.ts'
+import { createPrismaDeliveryStore } from './storage/delivery-store.ts'
 import { createPrismaEventStore } from './storage/event-store.ts'
 import { createPrismaFlowStore, createPrismaRegistrationStore, createPrismaTicketStore } from './storage/flow-stores.ts'
 import { createPrismaGrantStore } from './storage/grant-store.ts'
 import { createPrismaClientKeyStore, createPrismaSigningKeyStore } from './storage/key-stores.ts'
+import { createNotifications } from './storage/notifications.ts'
 import { createPrismaPresetPinStore } from './storage/preset-pin-store.ts'
 import { openDatabase, openPool } from './storage/prisma-client.ts'
+import { createPrismaWebhookStore } from './storage/webhook-store.ts'
 import { clientKeysPath } from './upstream/client-metadata-document.ts'
 import { createRegisterClient } from './upstream/register-client.ts'
 import { createTokenEndpoint } from './upstream/token-endpoint.ts'
 import { readKeyring } from './vault/key-check.ts'
 import { createStoredKeys } from './vault/stored-keys.ts'
 import { createVault } from './vault/vault.ts'
+import { createDeliverWebhook } from './webhooks/deliver-webhook.ts'
+import { createManageWebhooks } from './webhooks/manage-webhooks.ts'
 
 export type AppOptions = {
   readonly settings: Settings
@@ -116,6 +122,9 @@ export function createApp(options: AppOptions) {
   const events = createPrismaEventStore(database)
   const grants = createPrismaGrantStore(database)
   const presetPins = createPrismaPresetPinStore(database)
+  const webhooks = createPrismaWebhookStore(database)
+  const deliveries = createPrismaDeliveryStore(database)
+  const changes = createNotifications({ url: databaseUrl, log })
 
   const clientKeys = createStoredKeys({
     store: createPrismaClientKeyStore(database),
@@ -255,7 +264,13 @@ export function createApp(options: AppOptions) {
     publicUrl,
   })
   const diagnose = createDiagnose({ ...outside, findPinnedIssuer: presetPins.find, log })
-  const routes = [...connectorRoutes, ...createDoctorRoutes({ diagnose })]
+  const manageWebhooks = createManageWebhooks({ webhooks, deliveries, addressPolicy, vault, clock })
+  const deliverWebhook = createDeliverWebhook({ webhooks, deliveries, fetch, vault, clock, random, log })
+  const routes = [
+    ...connectorRoutes,
+    ...createDoctorRoutes({ diagnose }),
+    ...createWebhookRoutes({ manageWebhooks, deliveries }),
+  ]
   const openApi = describeApi(routes, productVersion())
 
   /** The HTTP side, for the server process. */
@@ -334,6 +349,9 @@ export function createApp(options: AppOptions) {
     refreshDue,
     /** Leases, single renewals and what waits for the database: what scheduled runs are made of. */
     refreshing,
+    webhooks,
+    deliverWebhook,
+    changes,
     issueApiKey: createIssueApiKey({ access, clock }),
     bootstrapAccess: createBootstrapAccess({ access, clock }),
     createHttp,
@@ -343,6 +361,7 @@ export function createApp(options: AppOptions) {
     async close(): Promise<void> {
       await refreshing.close()
       await background.drain()
+      await changes.close()
       await dispatcher.close()
       await database.$disconnect()
       await pool.end()

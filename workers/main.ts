@@ -9,6 +9,7 @@ import { findDatabase } from '../src/storage/find-database.ts'
 import { readUsableSettings } from '../src/usable-settings.ts'
 import { startRefreshWorker } from './refresh.ts'
 import { startSweep } from './sweep.ts'
+import { startWebhookWorker } from './webhooks.ts'
 
 /** The worker process: `node dist/workers/main.js`. Any number of them may run. */
 const log = createLogger(process.env.LOG_LEVEL ?? 'info')
@@ -31,11 +32,21 @@ await runProcess(log, async () => {
     log,
     intervalMs: settings.SWEEP_INTERVAL * 1000,
   })
+  const webhookWorker = startWebhookWorker({
+    backend,
+    webhooks: app.webhooks,
+    deliverWebhook: app.deliverWebhook,
+    changes: app.changes,
+    clock: systemClock,
+    log,
+    intervalMs: settings.SWEEP_INTERVAL * 1000,
+  })
   log.info('worker runs')
   return {
     async close() {
       await sweep.stop()
       await worker.close()
+      await webhookWorker.close()
       await refreshQueue.close()
       await backend.close()
       await app.close()

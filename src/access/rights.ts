@@ -3,9 +3,12 @@ import type { Principal, Role, Scope } from '../kernel/principal.ts'
 
 /** The one table of rights: what a role may be given at most. */
 const scopesByRole: Readonly<Record<Role, readonly Scope[]>> = {
-  admin: ['connectors:read', 'connectors:write', 'connectors:proxy', 'admin'],
+  admin: ['connectors:read', 'connectors:write', 'connectors:proxy', 'webhooks', 'admin'],
   member: ['connectors:read', 'connectors:write', 'connectors:proxy'],
 }
+
+/** Scopes that `admin` holds too: keys from before they existed, or made with `admin` alone, do what they did. */
+const impliedByAdmin: ReadonlySet<Scope> = new Set<Scope>(['webhooks'])
 
 /** Every scope that a role may be given. */
 export function scopesOfRole(role: Role): readonly Scope[] {
@@ -14,7 +17,8 @@ export function scopesOfRole(role: Role): readonly Scope[] {
 
 /** @throws AppError `forbidden` naming the scope that is missing */
 export function requireScope(principal: Principal, scope: Scope): void {
-  if (!principal.scopes.has(scope)) {
+  const isImplied = impliedByAdmin.has(scope) && principal.scopes.has('admin')
+  if (!principal.scopes.has(scope) && !isImplied) {
     throw new AppError('forbidden', `scope ${scope} missing`, { publicDetail: `This key lacks the scope ${scope}.` })
   }
 }

@@ -49,6 +49,16 @@ export const problemFaces: Readonly<Record<ErrorCode, Face>> = {
     title: 'Conflict',
     detail: 'Somebody changed this at the same moment. Read it again and retry.',
   },
+  webhook_limit: {
+    status: 409,
+    title: 'Too many webhooks',
+    detail: 'There can be no more webhooks. Delete one first.',
+  },
+  too_many_streams: {
+    status: 429,
+    title: 'Too many event streams',
+    detail: 'You have as many event streams open as one caller may have. Close one first.',
+  },
   redirect_url_not_allowed: {
     status: 400,
     title: 'redirect_url not allowed',

@@ -4,9 +4,12 @@ import { isRenewable } from '../connections/connection.ts'
 import type { ConnectorView } from '../connections/view-connectors.ts'
 import type { Diagnosis } from '../doctor/report.ts'
 import type { Preset } from '../presets/preset.ts'
+import type { Delivery } from '../webhooks/delivery.ts'
+import { disabledReasons, type Webhook } from '../webhooks/webhook.ts'
 import { representAuth } from './connector-auth.ts'
 import type { diagnosisSchema } from './doctor-schemas.ts'
 import type { connectorSchema, eventSchema, presetSchema } from './schemas.ts'
+import type { deliverySchema, webhookSchema } from './webhook-schemas.ts'
 
 const timeOrNull = (date: Date | null | undefined) => date?.toISOString() ?? null
 
@@ -58,6 +61,39 @@ export function representEvent(event: Event): z.input<typeof eventSchema> {
 
 export function representPreset(preset: Preset): z.input<typeof presetSchema> {
   return { id: preset.id, url: preset.url.href, metadata: preset.metadata }
+}
+
+export function representWebhook(webhook: Webhook): z.input<typeof webhookSchema> {
+  const { disabledCode } = webhook
+  return {
+    id: webhook.id,
+    url: webhook.url,
+    event_types: [...webhook.eventTypes],
+    description: webhook.description,
+    enabled: webhook.enabled,
+    disabled_code: disabledCode,
+    disabled_reason: disabledCode === null ? null : disabledReasons[disabledCode],
+    failing_since: timeOrNull(webhook.failingSince),
+    previous_secret_expires_at: timeOrNull(webhook.previousSecretExpiresAt),
+    created_at: webhook.createdAt.toISOString(),
+    updated_at: webhook.updatedAt.toISOString(),
+    created_by: webhook.createdByPrincipalId,
+  }
+}
+
+export function representDelivery(delivery: Delivery): z.input<typeof deliverySchema> {
+  return {
+    id: delivery.eventId,
+    type: delivery.type,
+    status: delivery.status,
+    attempts: delivery.attempts,
+    next_attempt_at: timeOrNull(delivery.nextAttemptAt),
+    last_attempt_at: timeOrNull(delivery.lastAttemptAt),
+    duration_ms: delivery.durationMs,
+    response_status: delivery.responseStatus,
+    error: delivery.error,
+    created_at: delivery.createdAt.toISOString(),
+  }
 }
 
 /** The token of the page after the one that ends with this id. */

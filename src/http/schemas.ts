@@ -73,13 +73,13 @@ export const completionBody = z.strictObject({
 
 export const idParams = z.object({ id: z.string().refine(isId) })
 
-const limit = z
+export const limit = z
   .string()
   .regex(/^\d{1,4}$/)
   .transform(Number)
   .pipe(z.int().min(1).max(100))
   .default(50)
-const pageToken = z
+export const pageToken = z
   .string()
   .max(64)
   .transform((token) => Buffer.from(token, 'base64url').toString('utf8'))

@@ -28,6 +28,9 @@ export type ErrorCode =
   | 'link_expired'
   | 'access_token_rejected'
   | 'conflict'
+  // being told of what happens
+  | 'webhook_limit'
+  | 'too_many_streams'
   // the upstream
   | 'egress_blocked'
   | 'upstream_unreachable'

@@ -7,3 +7,10 @@ export const refreshJob = {
 } as const
 
 export type RefreshJobData = z.infer<typeof refreshJob.schema>
+
+export const webhookJob = {
+  queue: 'webhooks',
+  schema: z.strictObject({ tenantId: z.uuid(), webhookId: z.uuid() }),
+} as const
+
+export type WebhookJobData = z.infer<typeof webhookJob.schema>

@@ -38,7 +38,8 @@ export async function writeEvent(transaction: Transaction, subject: Subject, eve
   })
 }
 
-const toEvent = (row: EventRow): Event => ({ ...row, type: row.type as EventType })
+/** The columns that are a closed list in the domain are plain text in the table. */
+export const toEvent = ({ xid: _, ...row }: EventRow): Event => ({ ...row, type: row.type as EventType })
 
 /** Events in PostgreSQL. */
 export function createPrismaEventStore(database: Database): EventStore {

@@ -76,9 +76,12 @@ const cases: readonly Case[] = [
       ['src/connections/a.ts', `import { b } from '../storage/b.ts'`],
       ['src/connections/a.ts', `import type { B } from '../http/b.ts'`],
       ['src/proxy/a.ts', `import { b } from '../app.ts'`],
+      ['src/connections/a.ts', `import { b } from '../webhooks/b.ts'`],
+      ['src/webhooks/a.ts', `import { b } from '../doctor/b.ts'`],
     ],
     keeps: [
       ['src/connections/a.ts', `import { b } from '../connectors/b.ts'\nimport { c } from './c.ts'`],
+      ['src/webhooks/a.ts', `import { b } from '../connectors/b.ts'`],
       ['src/proxy/a.ts', `import { b } from '../kernel/b.ts'\nimport type { C } from '../connections/c.ts'`],
     ],
   },

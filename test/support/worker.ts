@@ -14,6 +14,8 @@ export type WorkerProcess = {
    * @returns its exit code
    */
   stop(): Promise<number | null>
+  /** Ends it at once (SIGKILL). */
+  kill(): Promise<void>
 }
 
 /** The worker as a process of its own, `workers/main.ts`, on the database of `patchbay`. */
@@ -49,6 +51,12 @@ export async function startWorker(
       child.kill('SIGTERM')
       await ended
       return child.exitCode
+    },
+    async kill() {
+      if (hasEnded()) return
+      const ended = once(child, 'exit')
+      child.kill('SIGKILL')
+      await ended
     },
   }
 }

@@ -16,6 +16,7 @@ import type { Principal } from '../../kernel/principal.ts'
 import { resourceUrlKey } from '../../kernel/resource-url.ts'
 import type { PresetCatalog } from '../../presets/match-preset.ts'
 import { readAuth } from '../connector-auth.ts'
+import { present } from '../fields.ts'
 import { representConnector, representEvent, representList, representPreset } from '../representations.ts'
 import { defineRoute, type Route } from '../route.ts'
 import {
@@ -321,15 +322,6 @@ export function createConnectorRoutes(deps: ConnectorRoutesDeps): Route[] {
       },
     }),
   ]
-}
-
-type Present<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
-  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>
-}
-
-/** The same without the keys that hold undefined: absent means "not given" to the use cases. */
-function present<T extends object>(value: T): Present<T> {
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as Present<T>
 }
 
 function keyOf(url: string): string {

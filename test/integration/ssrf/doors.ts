@@ -4,6 +4,7 @@ import type { Answer, Patchbay } from '../../support/patchbay.ts'
 import type { Attacker, Trap } from './attacker.ts'
 
 const connectors = '/api/v1/connectors'
+const webhooks = '/api/v1/webhooks'
 
 export type Stage = {
   readonly patchbay: Patchbay
@@ -107,6 +108,30 @@ export const doors: readonly Door[] = [
       }
     },
   },
+  {
+    title: 'url of a new webhook',
+    isFollowed: true,
+    open:
+      async ({ patchbay }) =>
+      async (url) => {
+        const { status, body } = await patchbay.request('POST', webhooks, { body: { url } })
+        if (status !== 201) return
+        await sendTest(patchbay, body.id)
+        await patchbay.request('DELETE', `${webhooks}/${body.id}`)
+      },
+  },
+  {
+    title: 'stored url of a webhook',
+    isFollowed: true,
+    open: async ({ patchbay, attacker, sql }, name) => {
+      const { body } = await patchbay.request('POST', webhooks, { body: { url: attacker.lay(name, {}) } })
+      return async (url) => {
+        if (!URL.canParse(url)) return
+        await sql('UPDATE webhooks SET url = $2 WHERE id = $1', [body.id, serialised(url)])
+        await sendTest(patchbay, body.id)
+      }
+    },
+  },
 ]
 
 type ConnectingOptions = {
@@ -162,6 +187,13 @@ export function callTool(patchbay: Patchbay, id: string): Promise<Answer> {
   const body = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'x' } }
   const headers = { accept: 'application/json, text/event-stream' }
   return patchbay.request('POST', `/connectors/${id}/mcp`, { body, headers })
+}
+
+/** Asks for a test message, and does what the worker does then. */
+async function sendTest(patchbay: Patchbay, id: string): Promise<void> {
+  await patchbay.request('POST', `${webhooks}/${id}/test`)
+  const { id: tenantId } = await patchbay.app.access.ensureTenant('default', '')
+  await patchbay.app.deliverWebhook({ tenantId, id })
 }
 
 /** What the worker does with a connection that is due. */
