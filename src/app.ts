@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createBootstrapAccess, createIssueApiKey } from './access/api-key.ts'
-import { createAuthenticate } from './access/authenticate.ts'
+import { type CredentialSource, createAuthenticate } from './access/authenticate.ts'
+import { createKnownCallers } from './access/known-callers.ts'
+import { createVerifyCaller } from './access/verify-caller.ts'
 import { createVerifyAccessToken } from './authorization-server/verify-access-token.ts'
 import { composeRefresh, type RefreshParts } from './compose-refresh.ts'
 import { productVersion } from './config/product-version.ts'
@@ -14,6 +16,7 @@ import { createDisconnect } from './connections/disconnect.ts'
 import { createExpireAccess } from './connections/expire-access.ts'
 import { createFindConnectUrl } from './connections/find-connect-url.ts'
 import { createFindServer } from './connections/find-server.ts'
+import { createKnownUpstreams } from './connections/known-upstreams.ts'
 import { createManageConnectors } from './connections/manage-connectors.ts'
 import { createMintTicket } from './connections/mint-ticket.ts'
 import { createPostCompletion } from './connections/post-completion.ts'
@@ -51,7 +54,7 @@ import { createBackground } from './log/background.ts'
 import type { Logger } from './log/logger.ts'
 import { createMetrics } from './metrics/metrics.ts'
 import { createOutside, type EgressParts } from './outside.ts'
-import { createAuthenticateCaller } from './proxy/authenticate-caller.ts'
+import { createAuthenticateCaller, createVerifyMcpCaller } from './proxy/authenticate-caller.ts'
 import { createMcpEndpoint, type McpEndpoint } from './proxy/mcp-endpoint.ts'
 import { createPrismaAccessStore } from './storage/access-store.ts'
 import { createPrismaConnectionStore } from './storage/connection-store.ts'
@@ -113,6 +116,7 @@ export function createApp(options: AppOptions) {
     { label: 'idle', value: pool.idleCount },
     { label: 'waiting', value: pool.waitingCount },
   ])
+  const changes = createNotifications({ url: databaseUrl, log })
   const access = createPrismaAccessStore(database)
   const connectors = createPrismaConnectorStore(database)
   const connections = createPrismaConnectionStore(database, pool)
@@ -141,7 +145,9 @@ export function createApp(options: AppOptions) {
   const registerClient = createRegisterClient({ fetch, jwksUri: new URL(clientKeysPath, publicUrl).href })
   const tokenEndpoint = createTokenEndpoint({ fetch, clock, signingKey: clientKeys.signing })
 
-  const authenticate = createAuthenticate({ access, clock })
+  const verifyCaller = createVerifyCaller({ access, clock, adminApiKey: settings.ADMIN_API_KEY, verifyToken: null })
+  const identify = createAuthenticate({ verifyCaller })
+  const authenticate = async (source: CredentialSource) => (await identify(source)).principal
   const findClient = createFindClient({ registrations, presets, presetPins, vault })
   const chooseClient = createChooseClient({
     connectors,
@@ -276,10 +282,23 @@ export function createApp(options: AppOptions) {
   /** The HTTP side, for the server process. */
   function createHttp(isShuttingDown: () => boolean): { frontDoor: FrontDoor; mcpEndpoint: McpEndpoint } {
     const verifyAccessToken = createVerifyAccessToken({ keys: signingKeys, grants, publicUrl, clock })
+    // before the endpoint subscribes: what it looks up on a change must be what the change left
+    const knownCallers = createKnownCallers({
+      verify: createVerifyMcpCaller({ verifyCaller, verifyAccessToken, publicUrl }),
+      changes,
+      clock,
+    })
+    const knownUpstreams = createKnownUpstreams({ resolveUpstream, changes, clock })
     const mcpEndpoint = createMcpEndpoint({
-      authenticate: createAuthenticateCaller({ authenticate, verifyAccessToken, publicUrl }),
-      resolveUpstream,
-      recoverUnauthorized,
+      authenticate: createAuthenticateCaller(knownCallers),
+      resolveUpstream: knownUpstreams.resolve,
+      async recoverUnauthorized(principal, target, answer) {
+        const resolution = await recoverUnauthorized(principal, target, answer)
+        knownUpstreams.forget(target.connectorId)
+        return resolution
+      },
+      changes,
+      clock,
       dispatcher,
       sessionKeys: vault.deriveKeys('mcp-session'),
       publicUrl,
@@ -363,6 +382,7 @@ export function createApp(options: AppOptions) {
       await background.drain()
       await changes.close()
       await dispatcher.close()
+      await changes.close()
       await database.$disconnect()
       await pool.end()
     },

@@ -7,6 +7,12 @@ import type { AccessStore, ApiKey } from './store.ts'
 
 const prefix = 'pbk_'
 const hintLength = 10
+const keyPattern = /^pbk_[\w-]{43}$/
+
+/** True for what could be one of our keys. The operator's may look like anything. */
+export function isApiKeyShaped(text: string): boolean {
+  return keyPattern.test(text)
+}
 
 export type ApiKeyRequest = {
   readonly tenantId: string

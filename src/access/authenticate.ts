@@ -1,8 +1,5 @@
 import { AppError } from '../kernel/app-error.ts'
-import type { Clock } from '../kernel/clock.ts'
-import type { Principal } from '../kernel/principal.ts'
-import { hashToken } from '../kernel/secret.ts'
-import type { AccessStore } from './store.ts'
+import type { Caller, VerifyCaller } from './caller.ts'
 
 const maxCredentialLength = 8192
 
@@ -10,13 +7,13 @@ const maxCredentialLength = 8192
 export type CredentialSource = { readonly rawHeaders: readonly string[] }
 
 /**
- * The API key in a request: `Authorization: Bearer <key>`, or Basic with the key as the password (RFC 7617; clients of
+ * The API key or token in a request: `Authorization: Bearer <it>`, or Basic with it as the password (RFC 7617; clients of
  * Agent Stack do that). Queries, bodies and cookies are never looked at.
  *
  * @returns null when there is no usable `Authorization` header
  * @throws AppError `invalid_request` when there are two such headers, or one over 8 KB
  */
-export function readApiKey({ rawHeaders }: CredentialSource): string | null {
+export function readCredential({ rawHeaders }: CredentialSource): string | null {
   const values: string[] = []
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     if (rawHeaders[index]?.toLowerCase() === 'authorization') values.push(rawHeaders[index + 1] ?? '')
@@ -42,24 +39,17 @@ export function readApiKey({ rawHeaders }: CredentialSource): string | null {
   return separator === -1 || password === '' ? null : password
 }
 
-type Deps = { readonly access: AccessStore; readonly clock: Clock }
+type Deps = { readonly verifyCaller: VerifyCaller }
 
 /**
  * Finds out who is asking.
  *
  * @throws AppError `unauthenticated` (`meta.reason`: `missing` or `unknown`), `invalid_request`
  */
-export function createAuthenticate({ access, clock }: Deps) {
-  return async (source: CredentialSource): Promise<Principal> => {
-    const key = readApiKey(source)
-    if (key === null) throw new AppError('unauthenticated', 'no credentials', { meta: { reason: 'missing' } })
-    const principal = await access.findPrincipalByKeyHash(hashToken(key), clock.now())
-    if (principal === null) {
-      throw new AppError('unauthenticated', 'unknown, revoked or expired key', {
-        meta: { reason: 'unknown' },
-        publicDetail: 'This API key is unknown, revoked or expired.',
-      })
-    }
-    return principal
+export function createAuthenticate({ verifyCaller }: Deps) {
+  return async (source: CredentialSource): Promise<Caller> => {
+    const credential = readCredential(source)
+    if (credential === null) throw new AppError('unauthenticated', 'no credentials', { meta: { reason: 'missing' } })
+    return verifyCaller(credential)
   }
 }

@@ -1,4 +1,5 @@
-import type { Principal, PrincipalKind, Role, Scope } from '../kernel/principal.ts'
+import type { PrincipalKind, Role, Scope } from '../kernel/principal.ts'
+import type { Caller } from './caller.ts'
 
 export type Tenant = { readonly id: string; readonly slug: string; readonly name: string }
 
@@ -40,8 +41,8 @@ export type AccessStore = {
   createApiKey(key: NewApiKey): Promise<ApiKey>
   /** The same for a key that may be there already, of that tenant and label; one that was revoked works again. */
   ensureApiKey(key: NewApiKey): Promise<void>
-  /** The principal behind a key that is neither revoked nor expired at `now`. */
-  findPrincipalByKeyHash(keyHash: string, now: Date): Promise<Principal | null>
+  /** Who calls with a key that is neither revoked nor expired at `now`. */
+  findCallerByKeyHash(keyHash: string, now: Date): Promise<Caller | null>
   /** Newest first. */
   listApiKeys(tenantId: string): Promise<ApiKey[]>
   /** False when there is no such key in the tenant. Revoking twice is fine. */

@@ -1,9 +1,9 @@
 import { createLocalJWKSet, decodeJwt, errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import { z } from 'zod'
+import type { Caller } from '../access/caller.ts'
 import { AppError } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { isId } from '../kernel/id.ts'
-import type { Principal } from '../kernel/principal.ts'
 import { hashToken } from '../kernel/secret.ts'
 import type { StoredKeys } from '../vault/stored-keys.ts'
 import { connectorResources, mcpScope } from './connector-resource.ts'
@@ -53,7 +53,7 @@ export function claimsToBeOurs(publicUrl: URL, token: string): boolean {
  * exactly this connector, and its grant alive. The signature is checked once per token, the grant with every call.
  *
  * @param connectorId whose endpoint, or alias, was called
- * @returns a principal that may use this connector and do nothing else
+ * @returns a caller that may use this connector and do nothing else
  * @throws AppError `unauthenticated` for a token that is not good here, `forbidden` (`meta.requiredScope`) for one without
  *   the scope
  */
@@ -79,7 +79,7 @@ export function createVerifyAccessToken({ keys, grants, publicUrl, clock }: Deps
     return claims
   }
 
-  return async (token: string, connectorId: string): Promise<Principal> => {
+  return async (token: string, connectorId: string): Promise<Caller> => {
     if (!tokenForm.test(token)) throw refused('not a token of ours')
     const claims = await readClaims(token).catch((error: unknown) => {
       if (error instanceof AppError) throw error
@@ -99,11 +99,15 @@ export function createVerifyAccessToken({ keys, grants, publicUrl, clock }: Deps
       throw new AppError('forbidden', 'token without the scope', { meta: { requiredScope: mcpScope } })
     }
     return {
-      ...principal,
-      tenantId: grant.tenantId,
-      role: 'member',
-      scopes: new Set(['connectors:proxy']),
-      label: grant.clientName,
+      principal: {
+        ...principal,
+        tenantId: grant.tenantId,
+        role: 'member',
+        scopes: new Set(['connectors:proxy']),
+        label: grant.clientName,
+      },
+      credentialId: grant.id,
+      expiresAt: new Date((claims.exp + leewaySeconds) * 1000),
     }
   }
 }

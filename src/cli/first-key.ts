@@ -44,5 +44,5 @@ async function holdsLiveKey(app: App, file: string): Promise<boolean> {
   } catch {
     return false
   }
-  return (await app.access.findPrincipalByKeyHash(hashToken(text), systemClock.now())) !== null
+  return (await app.access.findCallerByKeyHash(hashToken(text), systemClock.now())) !== null
 }

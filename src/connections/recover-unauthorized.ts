@@ -89,10 +89,12 @@ export function createRecoverUnauthorized(deps: Deps) {
     challenge: Challenge,
   ): Promise<Resolution> {
     await settledOnce(connection, async () => {
-      if (isStepUpKnown(connection, challenge)) return
-      const { changes, event, isHopeless } = stepUp(connection, challenge, clock.now())
-      if (!isHopeless) await mintTicket(connection, ownLink)
-      await connections.compareAndSet(connection, changes, event)
+      // read again: another call may have settled it since ours was refused, without a new epoch or version
+      const latest = await connections.find(connection.tenantId, connection.id)
+      if (latest === null || isStepUpKnown(latest, challenge)) return
+      const { changes, event, isHopeless } = stepUp(latest, challenge, clock.now())
+      if (!isHopeless) await mintTicket(latest, ownLink)
+      await connections.compareAndSet(latest, changes, event)
     })
     const current = await connections.find(connection.tenantId, connection.id)
     if (current === null) throw new AppError('not_found', 'connection went away during a call')

@@ -21,6 +21,8 @@ export type UpstreamTarget = {
   readonly url: string
   readonly headers: CredentialHeaders
   readonly isRefreshable: boolean
+  /** Of the credential; null: not known. */
+  readonly expiresAt: Date | null
 }
 
 export type Resolution = { readonly kind: 'usable'; readonly target: UpstreamTarget } | NeedsConnection
@@ -64,6 +66,7 @@ export function createResolveUpstream(deps: Deps) {
           url: connector.url,
           headers: credentialHeaders(vault, connector, connection),
           isRefreshable: isRenewable(connection),
+          expiresAt: connection.accessExpiresAt,
         },
       }
     }

@@ -1,7 +1,7 @@
 /** Something that another process, or this one, has just committed. `kind` says what, `ids` which. */
 export type Change = {
   /**
-   * `api_key` (id), `principal` (id), `connector` (id), `connection` and `grant` (connector id, connection id). Others may
+   * `api_key` (id), `host_grant` (id), `principal` (id), `connector` (id), `connection` and `grant` (connector id, connection id). Others may
    * follow: what a reader does not know is not for it.
    */
   readonly kind: string
@@ -18,7 +18,11 @@ export type ChangeSubscriber = {
 
 /** The changes that every process on the database hears of, within milliseconds of their commit. */
 export type Changes = {
-  /** Called in the order of commits. @returns ends the subscription */
+  /**
+   * Subscribers are told in the order in which they came, of changes in the order of their commits.
+   *
+   * @returns ends the subscription
+   */
   subscribe(subscriber: ChangeSubscriber): () => void
   /** False while changes may be missed. */
   isLive(): boolean

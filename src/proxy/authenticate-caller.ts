@@ -1,21 +1,27 @@
-import { type CredentialSource, readApiKey } from '../access/authenticate.ts'
+import { readCredential } from '../access/authenticate.ts'
+import type { VerifyCaller } from '../access/caller.ts'
+import type { VerifyCallerOf } from '../access/known-callers.ts'
 import { claimsToBeOurs, type VerifyAccessToken } from '../authorization-server/verify-access-token.ts'
-import type { Principal } from '../kernel/principal.ts'
+import { AppError } from '../kernel/app-error.ts'
 import type { AuthenticateCaller } from './ports.ts'
 
 type Deps = {
-  readonly authenticate: (source: CredentialSource) => Promise<Principal>
+  readonly verifyCaller: VerifyCaller
   readonly verifyAccessToken: VerifyAccessToken
   readonly publicUrl: URL
 }
 
-/** Who calls an MCP endpoint: by an access token of our own for just this connector, or by whatever the API takes too. */
-export function createAuthenticateCaller(deps: Deps): AuthenticateCaller {
-  const { authenticate, verifyAccessToken, publicUrl } = deps
-  return (request, connectorId) => {
-    const credential = readApiKey(request)
-    return credential !== null && claimsToBeOurs(publicUrl, credential)
-      ? verifyAccessToken(credential, connectorId)
-      : authenticate(request)
+/** Whose credential that is at an MCP endpoint: an access token of our own for just this connector, or whatever the API takes. */
+export function createVerifyMcpCaller({ verifyCaller, verifyAccessToken, publicUrl }: Deps): VerifyCallerOf {
+  return (credential, connectorId) =>
+    claimsToBeOurs(publicUrl, credential) ? verifyAccessToken(credential, connectorId) : verifyCaller(credential)
+}
+
+/** Who calls an MCP endpoint, by the credential in the request. */
+export function createAuthenticateCaller(verify: VerifyCallerOf): AuthenticateCaller {
+  return async (request, connectorId) => {
+    const credential = readCredential(request)
+    if (credential === null) throw new AppError('unauthenticated', 'no credentials', { meta: { reason: 'missing' } })
+    return verify(credential, connectorId)
   }
 }

@@ -5,8 +5,6 @@ export type Beating = {
   /** Its place in the list; the heartbeat's own. */
   slot: number
   beat(): void
-  /** The process wants to end: finish as soon as nothing is cut in two. */
-  retire(): void
 }
 
 const beatsPerKeepAlive = 3
@@ -24,25 +22,26 @@ export type Beats = {
  * One timer for everything that is under way: keep-alive comments, silent upstreams, the age of streams. A timer for
  * each call would cost more than all of these checks.
  */
-export type Heartbeat = {
+export type Heartbeat<Item extends Beating> = {
   readonly beats: Beats
-  add(beating: Beating): void
-  remove(beating: Beating): void
-  retireAll(): void
+  add(beating: Item): void
+  remove(beating: Item): void
+  /** Tells everything that is under way. Who is told may remove itself. */
+  visit(tell: (beating: Item) => void): void
   stop(): void
 }
 
-export function createHeartbeat(limits: ProxyLimits): Heartbeat {
+export function createHeartbeat<Item extends Beating>(limits: ProxyLimits): Heartbeat<Item> {
   const intervalMs = limits.keepAliveMs / beatsPerKeepAlive
   const count = (ms: number) => Math.ceil(ms / intervalMs)
   // Not a Set: one that sees much coming and going is rehashed often, and each discarded table keeps its last entries
   // and the next table alive until a full collection. That cost a fifth of the throughput.
-  const beatings: Beating[] = []
+  const beatings: Item[] = []
   const timer = setInterval(() => visit((beating) => beating.beat()), intervalMs)
   timer.unref()
 
   /** From the end, so that who removes itself is replaced by one that was visited already. */
-  function visit(tell: (beating: Beating) => void): void {
+  function visit(tell: (beating: Item) => void): void {
     for (let index = beatings.length - 1; index >= 0; index -= 1) {
       const beating = beatings[index]
       if (beating !== undefined) tell(beating)
@@ -67,7 +66,7 @@ export function createHeartbeat(limits: ProxyLimits): Heartbeat {
       beatings[beating.slot] = last
       beatings.pop()
     },
-    retireAll: () => visit((beating) => beating.retire()),
+    visit,
     stop: () => clearInterval(timer),
   }
 }

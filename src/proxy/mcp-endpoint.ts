@@ -1,15 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Caller } from '../access/caller.ts'
 import type { UpstreamTarget } from '../connections/resolve-upstream.ts'
 import { AppError, isAppError } from '../kernel/app-error.ts'
-import type { Principal } from '../kernel/principal.ts'
+import type { Changes } from '../kernel/changes.ts'
+import type { Clock } from '../kernel/clock.ts'
 import type { Logger } from '../log/logger.ts'
 import type { RelayMetrics } from '../metrics/relay-metrics.ts'
 import type { McpCall, Reply } from './call.ts'
 import { challengeHeaders } from './challenge.ts'
 import { writeConnectPrompt } from './connect-prompt.ts'
 import { createOriginPolicy } from './cors.ts'
+import { endRevoked, type UnderWay } from './end-revoked.ts'
 import { statusOf, writeFailure } from './failures.ts'
-import { createHeartbeat } from './heartbeat.ts'
+import { type Beating, createHeartbeat } from './heartbeat.ts'
 import { canOpenLinks, readMessages } from './json-rpc.ts'
 import { defaultProxyLimits, type ProxyLimits } from './limits.ts'
 import type { AuthenticateCaller, RecoverUnauthorized, ResolveUpstream } from './ports.ts'
@@ -24,6 +27,8 @@ export type McpEndpointDeps = {
   readonly authenticate: AuthenticateCaller
   readonly resolveUpstream: ResolveUpstream
   readonly recoverUnauthorized: RecoverUnauthorized
+  readonly changes: Changes
+  readonly clock: Clock
   /** undici's `Dispatcher` is one; in the product the guarded one. */
   readonly dispatcher: UpstreamDispatcher
   readonly sessionKeys: SessionKeys
@@ -40,7 +45,7 @@ export type McpEndpoint = {
   handle(request: IncomingMessage, response: ServerResponse, call: McpCall): void
   /** For the shutdown: each open event stream ends at its next event boundary. New ones end as soon. */
   retireStreams(): void
-  /** Stops the timer. */
+  /** Stops the timers. */
   stop(): void
 }
 
@@ -65,7 +70,8 @@ const noBody = Buffer.alloc(0)
 export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
   const { authenticate, resolveUpstream, recoverUnauthorized, dispatcher, publicUrl, metrics, log } = deps
   const limits: ProxyLimits = { ...defaultProxyLimits, ...deps.limits }
-  const heartbeat = createHeartbeat(limits)
+  const heartbeat = createHeartbeat<Beating & UnderWay>(limits)
+  const stopEndingRevoked = endRevoked({ ...deps, visit: heartbeat.visit })
   const origins = createOriginPolicy(publicUrl, deps.allowedOrigins)
   const sessions = createSessionBinding(deps.sessionKeys)
   const relayDeps = { dispatcher, heartbeat, limits, metrics }
@@ -92,7 +98,8 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
         publicDetail: `The header ${head.duplicate} stands twice.`,
       })
     }
-    const principal = await authenticate(request, reply.call.connectorId)
+    const caller = await authenticate(request, reply.call.connectorId)
+    const { principal } = caller
     reply.call.principalId = principal.id
     const reading = method === 'GET' ? noBody : readRequestBody(request, limits.maxRequestBytes)
     let resolution = await resolveUpstream(principal, reply.call.connectorId)
@@ -103,7 +110,7 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
       if (resolution.kind === 'needs_connection' || reply.response.destroyed) break
       const { target } = resolution
       const sentAt = performance.now()
-      const outcome = await relayOnce(incoming, principal, target, body)
+      const outcome = await relayOnce(incoming, caller, target, body)
       metrics.relayed(outcome.kind, performance.now() - sentAt)
       if (outcome.kind === 'failed') throw outcome.error
       if (outcome.kind !== 'unauthorized') return
@@ -135,11 +142,11 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
 
   function relayOnce(
     { method, head, reply }: Incoming,
-    principal: Principal,
+    caller: Caller,
     target: UpstreamTarget,
     body: Buffer,
   ): Promise<RelayOutcome> {
-    const owner = { principal, connectionId: target.connectionId }
+    const owner = { principal: caller.principal, connectionId: target.connectionId }
     const sessionId = head.sessionId === null ? null : sessions.open(owner, head.sessionId)
     if (head.sessionId !== null && sessionId === null) throw unknownSession()
     const bindSession = (upstreamId: string) =>
@@ -151,7 +158,7 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
             head.sessionId === null ? featuresOfClient(body) : featuresOf(head.sessionId),
           )
     const upstreamRequest = toUpstreamRequest(target, { method, forwarded: head.forwarded, sessionId, body }, limits)
-    const relaying = startRelay(relayDeps, { reply, request: upstreamRequest, bindSession })
+    const relaying = startRelay(relayDeps, { reply, caller, target, request: upstreamRequest, bindSession })
     const { response } = reply
     response.once('close', () => relaying.callerGone())
     return relaying.outcome
@@ -176,8 +183,11 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
 
   return {
     handle: (request, response, call) => void answer(request, response, call),
-    retireStreams: heartbeat.retireAll,
-    stop: heartbeat.stop,
+    retireStreams: () => heartbeat.visit((beating) => beating.retire()),
+    stop: () => {
+      heartbeat.stop()
+      stopEndingRevoked()
+    },
   }
 }
 

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Caller } from '../access/caller.ts'
 import type { Resolution, UpstreamTarget } from '../connections/resolve-upstream.ts'
 import type { Principal } from '../kernel/principal.ts'
 import type { Challenge } from '../upstream/challenge.ts'
@@ -14,7 +15,7 @@ export type AuthenticateCaller = (
     readonly rawHeaders: string[]
   },
   connectorId: string,
-) => Promise<Principal>
+) => Promise<Caller>
 
 /**
  * Finds the connection that serves this caller at this connector.

@@ -1,9 +1,12 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Caller } from '../access/caller.ts'
+import type { UpstreamTarget } from '../connections/resolve-upstream.ts'
 import { AppError } from '../kernel/app-error.ts'
 import type { RelayMetrics } from '../metrics/relay-metrics.ts'
 import type { Challenge } from '../upstream/challenge.ts'
 import { type AnswerPlan, planAnswer } from './answer-plan.ts'
 import { commonHeaders, type Reply, writeAnswer } from './call.ts'
+import type { UnderWay } from './end-revoked.ts'
 import type { Beating, Heartbeat } from './heartbeat.ts'
 import type { ProxyLimits } from './limits.ts'
 import { type AnswerHead, readAnswerHead } from './response-headers.ts'
@@ -19,13 +22,15 @@ export type RelayOutcome =
 
 export type RelayDeps = {
   readonly dispatcher: UpstreamDispatcher
-  readonly heartbeat: Heartbeat
+  readonly heartbeat: Heartbeat<Beating & UnderWay>
   readonly limits: ProxyLimits
   readonly metrics: RelayMetrics
 }
 
 export type Attempt = {
   readonly reply: Reply
+  readonly caller: Caller
+  readonly target: UpstreamTarget
   readonly request: UpstreamRequest
   /** The session id by which the caller knows the upstream's; null when the upstream's cannot be one. */
   readonly bindSession: (upstreamId: string) => string | null
@@ -55,7 +60,7 @@ const maxInformational = 16
 type Phase = 'waiting' | 'holding' | 'streaming' | 'done'
 
 // A class, since one of these is made per call: methods on a prototype cost nothing per instance.
-class Relay implements UpstreamHandler, Beating, Relaying {
+class Relay implements UpstreamHandler, Beating, UnderWay, Relaying {
   readonly outcome: Promise<RelayOutcome>
   slot = -1
   readonly #deps: RelayDeps
@@ -90,6 +95,18 @@ class Relay implements UpstreamHandler, Beating, Relaying {
     this.outcome = new Promise((resolve) => {
       this.#settle = resolve
     })
+  }
+
+  get request(): IncomingMessage {
+    return this.#response.req
+  }
+
+  get caller(): Caller {
+    return this.#attempt.caller
+  }
+
+  get target(): UpstreamTarget {
+    return this.#attempt.target
   }
 
   onConnect(abort: () => void): void {
@@ -174,6 +191,11 @@ class Relay implements UpstreamHandler, Beating, Relaying {
   retire(): void {
     this.#isRetired = true
     if (this.#phase === 'streaming' && this.#canBeCut()) this.#endStream()
+  }
+
+  cut(error: AppError | null): void {
+    if (this.#phase === 'streaming' && this.#plan?.kind === 'events') this.#endStream()
+    else if (this.#phase !== 'done' && error !== null) this.#fail(error)
   }
 
   #beginStream(head: AnswerHead, isEvents: boolean): void {

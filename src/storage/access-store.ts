@@ -64,17 +64,21 @@ export function createPrismaAccessStore(database: Database): AccessStore {
       })
     },
 
-    async findPrincipalByKeyHash(keyHash, now) {
+    async findCallerByKeyHash(keyHash, now) {
       const row = await database.apiKey.findUnique({ where: { keyHash }, include: { principal: true } })
       if (row === null || row.revokedAt !== null || (row.expiresAt !== null && row.expiresAt <= now)) return null
       return {
-        id: row.principal.id,
-        tenantId: row.tenantId,
-        kind: row.principal.kind as PrincipalKind,
-        subject: row.principal.subject,
-        role: row.role as Role,
-        scopes: new Set(row.scopes as Scope[]),
-        label: row.label,
+        principal: {
+          id: row.principal.id,
+          tenantId: row.tenantId,
+          kind: row.principal.kind as PrincipalKind,
+          subject: row.principal.subject,
+          role: row.role as Role,
+          scopes: new Set(row.scopes as Scope[]),
+          label: row.label,
+        },
+        credentialId: row.id,
+        expiresAt: row.expiresAt,
       }
     },
 

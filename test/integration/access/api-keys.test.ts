@@ -80,12 +80,26 @@ describe('API keys', () => {
     const first = 'operator-key-one-with-32-characters-or-more'
     const second = 'operator-key-two-with-32-characters-or-more'
     const isOperators = ({ label, revokedAt }: ApiKey) => label === 'ADMIN_API_KEY' && revokedAt === null
+    /** Replicas, each with one of the two values in its environment. */
+    const replicas = new Map<string, Patchbay>()
+    before(async () => {
+      for (const key of [first, second])
+        replicas.set(key, await startPatchbay({ sharing: patchbay, env: { ADMIN_API_KEY: key } }))
+    })
+    after(async () => {
+      for (const replica of replicas.values()) await replica.close()
+    })
+    const statusWith = async (key: string) =>
+      (await (replicas.get(key) ?? patchbay).request('GET', connectors, { key })).status
     const bootstrap = (key?: string) => patchbay.app.bootstrapAccess(key === undefined ? undefined : new Secret(key))
 
     it('is a key with just that value, of an administrator', async () => {
       await bootstrap(first)
       expect(await statusWith(first)).to.equal(200)
-      const { body } = await patchbay.request('POST', connectors, { key: first, body: { url: 'https://a.example' } })
+      const { body } = await (replicas.get(first) ?? patchbay).request('POST', connectors, {
+        key: first,
+        body: { url: 'https://a.example' },
+      })
       expect(body).to.include({ credential_scope: 'tenant', client_id: null })
     })
 
@@ -117,7 +131,7 @@ describe('API keys', () => {
     })
 
     it('is made once by replicas that start together on a new database', async () => {
-      const fresh = await startPatchbay()
+      const fresh = await startPatchbay({ env: { ADMIN_API_KEY: first } })
       await Promise.all(Array.from({ length: 6 }, () => fresh.app.bootstrapAccess(new Secret(first))))
       const { id = '' } = (await fresh.app.access.findTenant('default')) ?? {}
       expect((await fresh.app.access.listApiKeys(id)).filter(isOperators)).to.have.length(1)

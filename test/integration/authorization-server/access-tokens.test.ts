@@ -4,6 +4,7 @@ import { exportJWK, SignJWT } from 'jose'
 import { createConnector } from '../../support/connecting.ts'
 import { type Patchbay, startPatchbay } from '../../support/patchbay.ts'
 import { createTokenMint, type MintedGrant, type TokenMint } from '../../support/token-mint.ts'
+import { until } from '../../support/until.ts'
 import { startScriptedOAuth } from '../../support/upstreams/scripted-oauth.ts'
 
 const initialize = {
@@ -171,6 +172,7 @@ describe('access tokens of ours at the MCP endpoint', () => {
     const token = await mint.token(connector, fresh)
     expect((await call(token)).status).to.equal(200)
     await mint.revoke(fresh)
+    await until('the revocation to be heard of', async () => (await call(token)).status === 401, 1000)
     expect(await refusal(token)).to.equal(refused)
   })
 
@@ -179,7 +181,8 @@ describe('access tokens of ours at the MCP endpoint', () => {
     const token = await mint.token(gone, await mint.grant(gone, 'alice'))
     expect((await call(token, `/connectors/${gone}/mcp`)).status).to.equal(200)
     await patchbay.request('DELETE', `/api/v1/connectors/${gone}`)
-    expect((await call(token, `/connectors/${gone}/mcp`)).status).to.equal(401)
+    const status = async () => (await call(token, `/connectors/${gone}/mcp`)).status
+    await until('the deletion to be heard of', async () => (await status()) === 401, 1000)
   })
 
   it('TK-06: without the scope they get one complete 403', async () => {

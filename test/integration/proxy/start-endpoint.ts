@@ -3,12 +3,13 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { Agent, type Dispatcher } from 'undici'
-import { readApiKey } from '../../../src/access/authenticate.ts'
+import { readCredential } from '../../../src/access/authenticate.ts'
 import type { Resolution, UpstreamTarget } from '../../../src/connections/resolve-upstream.ts'
 import { createAddressPolicy } from '../../../src/egress/address-policy.ts'
 import { createGuardedDispatcher } from '../../../src/egress/guarded-dispatcher.ts'
 import { createFrontDoor, serverOptions } from '../../../src/http/front-door.ts'
 import { AppError } from '../../../src/kernel/app-error.ts'
+import type { Changes } from '../../../src/kernel/changes.ts'
 import { systemClock } from '../../../src/kernel/clock.ts'
 import type { Principal } from '../../../src/kernel/principal.ts'
 import { Secret } from '../../../src/kernel/secret.ts'
@@ -22,6 +23,8 @@ export const connectorId = '019b0000-0000-7000-8000-000000000001'
 
 /** Keys that callers may use, and whose they are. */
 export const keys = { alice: 'pbk_alice-key', bob: 'pbk_bob-key' } as const
+
+const silentChanges: Changes = { subscribe: () => () => {}, isLive: () => true, close: async () => {} }
 
 export const bearer = (name: keyof typeof keys): { authorization: string } => ({
   authorization: `Bearer ${keys[name]}`,
@@ -59,6 +62,7 @@ export function targetOf(url: string, change: Partial<UpstreamTarget> = {}): Ups
     url,
     headers: { authorization: new Secret('Bearer upstream-token') },
     isRefreshable: true,
+    expiresAt: null,
     ...change,
   }
 }
@@ -81,9 +85,15 @@ export async function startEndpoint(options: StartOptions): Promise<StartedEndpo
   const key = randomBytes(32)
   const metrics = createMetrics()
   const endpoint = createMcpEndpoint({
-    authenticate: async (request) => principalOf(readApiKey(request)),
+    authenticate: async (request) => ({
+      principal: principalOf(readCredential(request)),
+      credentialId: null,
+      expiresAt: null,
+    }),
     resolveUpstream: options.resolve ?? (async () => usable(targetOf(options.upstreamUrl))),
     recoverUnauthorized: options.recover ?? (async (_principal, target) => usable(target)),
+    changes: silentChanges,
+    clock: systemClock,
     dispatcher,
     sessionKeys: { active: key, all: [key] },
     publicUrl,

@@ -4,11 +4,11 @@ import { defaultProxyLimits } from '../../../src/proxy/limits.ts'
 import { until } from '../../support/until.ts'
 
 describe('createHeartbeat', () => {
-  let heartbeat: Heartbeat
+  let heartbeat: Heartbeat<Beating>
   afterEach(() => heartbeat.stop())
 
   function counting(onBeat: (self: Beating) => void = () => {}) {
-    const self = { slot: -1, beats: 0, beat: () => {}, retire: () => {} }
+    const self = { slot: -1, beats: 0, beat: () => {} }
     self.beat = () => {
       self.beats += 1
       onBeat(self)
@@ -40,11 +40,8 @@ describe('createHeartbeat', () => {
     heartbeat.remove(first)
     heartbeat.remove(first)
     heartbeat.remove(stranger)
-    let retired = 0
-    second.retire = () => {
-      retired += 1
-    }
-    heartbeat.retireAll()
-    expect(retired).to.equal(1)
+    const visited: Beating[] = []
+    heartbeat.visit((beating) => visited.push(beating))
+    expect(visited).to.deep.equal([second])
   })
 })

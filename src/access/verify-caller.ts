@@ -1,0 +1,38 @@
+import { AppError } from '../kernel/app-error.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { hashToken, type Secret } from '../kernel/secret.ts'
+import { isApiKeyShaped } from './api-key.ts'
+import type { VerifyCaller } from './caller.ts'
+import type { AccessStore } from './store.ts'
+
+type Deps = {
+  readonly access: Pick<AccessStore, 'findCallerByKeyHash'>
+  readonly clock: Clock
+  /** The operator's key, which may look like anything. */
+  readonly adminApiKey: Secret | undefined
+  /** For tokens of the organisation's issuer; null: there is none. */
+  readonly verifyToken: VerifyCaller | null
+}
+
+/** JSON Web Signature, compact serialisation (RFC 7515 section 7.1). */
+const jwtPattern = /^[\w-]+\.[\w-]+\.[\w-]*$/
+
+/**
+ * Tells whose credential that is: an API key, or a token of the organisation's. What looks like neither is turned away
+ * before the database is asked (TK-08).
+ */
+export function createVerifyCaller({ access, clock, adminApiKey, verifyToken }: Deps): VerifyCaller {
+  const adminKeyHash = adminApiKey === undefined ? null : hashToken(adminApiKey.reveal())
+
+  return async (credential) => {
+    const keyHash = hashToken(credential)
+    if (isApiKeyShaped(credential) || keyHash === adminKeyHash) {
+      const caller = await access.findCallerByKeyHash(keyHash, clock.now())
+      if (caller !== null) return caller
+    } else if (verifyToken !== null && jwtPattern.test(credential)) return verifyToken(credential)
+    throw new AppError('unauthenticated', 'unknown, revoked or expired key', {
+      meta: { reason: 'unknown' },
+      publicDetail: 'This API key is unknown, revoked or expired.',
+    })
+  }
+}

@@ -1,0 +1,56 @@
+import { requireScope } from '../access/rights.ts'
+import type { Changes } from '../kernel/changes.ts'
+import { addMs, type Clock } from '../kernel/clock.ts'
+import { createReadThrough } from '../kernel/read-through.ts'
+import type { Resolution, ResolveUpstream } from './resolve-upstream.ts'
+
+type Deps = {
+  readonly resolveUpstream: ResolveUpstream
+  readonly changes: Changes
+  readonly clock: Clock
+}
+
+const maxEntries = 10_000
+const maxAgeMs = 5000
+
+export type KnownUpstreams = {
+  /** @throws AppError `not_found`, `forbidden`, `connector_disabled` */
+  readonly resolve: ResolveUpstream
+  /** For who knows better before the announcement comes. */
+  forget(connectorId: string): void
+}
+
+/**
+ * `resolveUpstream` with a memory for what is usable, by principal and connector. Announced changes drop what they touch;
+ * while changes are not heard, nothing is remembered.
+ */
+export function createKnownUpstreams({ resolveUpstream, changes, clock }: Deps): KnownUpstreams {
+  const known = createReadThrough<Resolution>({
+    maxEntries,
+    maxAgeMs,
+    now: () => clock.now().getTime(),
+    isOpen: changes.isLive,
+    tagsOf: (resolution) => (isLasting(resolution) ? [resolution.target.connectorId] : null),
+  })
+  /** A token that is about to run out is for `resolveUpstream` to renew. */
+  function isLasting(resolution: Resolution): resolution is Extract<Resolution, { kind: 'usable' }> {
+    if (resolution.kind !== 'usable') return false
+    const { expiresAt, isRefreshable } = resolution.target
+    return !isRefreshable || expiresAt === null || expiresAt > addMs(clock.now(), 2 * maxAgeMs)
+  }
+  changes.subscribe({
+    onChange: ({ kind, ids: [connectorId = ''] }) => {
+      if (kind === 'connector' || kind === 'connection' || kind === 'grant') known.forget(connectorId)
+    },
+    onLost: known.clear,
+    onLive: known.clear,
+  })
+  return {
+    async resolve(principal, connectorId) {
+      // of this credential: the same principal may have another one that may do more
+      requireScope(principal, 'connectors:proxy')
+      return known.get(`${principal.id} ${connectorId}`, () => resolveUpstream(principal, connectorId))
+    },
+    forget: known.forget,
+  }
+}
