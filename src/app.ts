@@ -128,7 +128,6 @@ export function createApp(options: AppOptions) {
   const presetPins = createPrismaPresetPinStore(database)
   const webhooks = createPrismaWebhookStore(database)
   const deliveries = createPrismaDeliveryStore(database)
-  const changes = createNotifications({ url: databaseUrl, log })
 
   const clientKeys = createStoredKeys({
     store: createPrismaClientKeyStore(database),
@@ -382,7 +381,6 @@ export function createApp(options: AppOptions) {
       await background.drain()
       await changes.close()
       await dispatcher.close()
-      await changes.close()
       await database.$disconnect()
       await pool.end()
     },
