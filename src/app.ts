@@ -41,6 +41,7 @@ import { createBrowserCookie } from './http/browser-cookie.ts'
 import { createFrontDoor, type FrontDoor } from './http/front-door.ts'
 import { createKoaHandler } from './http/koa-app.ts'
 import { describeApi } from './http/openapi.ts'
+import type { ReadinessReport } from './http/readiness-report.ts'
 import { createClientRoutes } from './http/routes/client-routes.ts'
 import { callbackPath, createConnectPages } from './http/routes/connect-pages.ts'
 import { createConnectorRoutes } from './http/routes/connector-routes.ts'
@@ -52,22 +53,15 @@ import { type Clock, systemClock } from './kernel/clock.ts'
 import type { Secret } from './kernel/secret.ts'
 import { createBackground } from './log/background.ts'
 import type { Logger } from './log/logger.ts'
-import { createMetrics } from './metrics/metrics.ts'
+import { createMetrics, type Metrics } from './metrics/metrics.ts'
 import { createOutside, type EgressParts } from './outside.ts'
+import { migrationNames } from './prepare-database.ts'
 import { createAuthenticateCaller, createVerifyMcpCaller } from './proxy/authenticate-caller.ts'
 import { createMcpEndpoint, type McpEndpoint } from './proxy/mcp-endpoint.ts'
-import { createPrismaAccessStore } from './storage/access-store.ts'
-import { createPrismaConnectionStore } from './storage/connection-store.ts'
-import { createPrismaConnectorStore } from './storage/connector-store.ts'
-import { createPrismaDeliveryStore } from './storage/delivery-store.ts'
-import { createPrismaEventStore } from './storage/event-store.ts'
-import { createPrismaFlowStore, createPrismaRegistrationStore, createPrismaTicketStore } from './storage/flow-stores.ts'
-import { createPrismaGrantStore } from './storage/grant-store.ts'
-import { createPrismaClientKeyStore, createPrismaSigningKeyStore } from './storage/key-stores.ts'
+import { createRedisProbe } from './queue/redis-probe.ts'
+import { createReadiness } from './readiness.ts'
 import { createNotifications } from './storage/notifications.ts'
-import { createPrismaPresetPinStore } from './storage/preset-pin-store.ts'
-import { openDatabase, openPool } from './storage/prisma-client.ts'
-import { createPrismaWebhookStore } from './storage/webhook-store.ts'
+import { openStorage, type Storage } from './storage/open-storage.ts'
 import { clientKeysPath } from './upstream/client-metadata-document.ts'
 import { createRegisterClient } from './upstream/register-client.ts'
 import { createTokenEndpoint } from './upstream/token-endpoint.ts'
@@ -109,38 +103,19 @@ export function createApp(options: AppOptions) {
   const background = createBackground(log)
   const metrics = createMetrics()
 
-  const pool = openPool({ url: databaseUrl, poolSize: settings.DATABASE_POOL_SIZE })
-  const database = openDatabase(pool)
-  metrics.watch('databaseConnections', () => [
-    { label: 'total', value: pool.totalCount },
-    { label: 'idle', value: pool.idleCount },
-    { label: 'waiting', value: pool.waitingCount },
-  ])
+  const storage = openStorage({
+    url: databaseUrl,
+    poolSize: settings.DATABASE_POOL_SIZE,
+    onUnavailable: metrics.databaseFailed,
+  })
+  const { access, connectors, connections, tickets, flows, registrations, events, grants, presetPins } = storage
+  const { webhooks, deliveries } = storage
   const changes = createNotifications({ url: databaseUrl, log })
-  const access = createPrismaAccessStore(database)
-  const connectors = createPrismaConnectorStore(database)
-  const connections = createPrismaConnectionStore(database, pool)
-  const tickets = createPrismaTicketStore(database)
-  const flows = createPrismaFlowStore(database)
-  const registrations = createPrismaRegistrationStore(database)
-  const events = createPrismaEventStore(database)
-  const grants = createPrismaGrantStore(database)
-  const presetPins = createPrismaPresetPinStore(database)
-  const webhooks = createPrismaWebhookStore(database)
-  const deliveries = createPrismaDeliveryStore(database)
+  watchDatabase(metrics, storage)
+  const redisProbe = settings.REDIS_URL === undefined ? null : createRedisProbe(settings.REDIS_URL)
 
-  const clientKeys = createStoredKeys({
-    store: createPrismaClientKeyStore(database),
-    vault,
-    table: 'client_keys',
-    algorithm: 'ES256',
-  })
-  const signingKeys = createStoredKeys({
-    store: createPrismaSigningKeyStore(database),
-    vault,
-    table: 'signing_keys',
-    algorithm: 'RS256',
-  })
+  const clientKeys = createStoredKeys({ store: storage.clientKeys, vault, table: 'client_keys', algorithm: 'ES256' })
+  const signingKeys = createStoredKeys({ store: storage.signingKeys, vault, table: 'signing_keys', algorithm: 'RS256' })
   const registerClient = createRegisterClient({ fetch, jwksUri: new URL(clientKeysPath, publicUrl).href })
   const tokenEndpoint = createTokenEndpoint({ fetch, clock, signingKey: clientKeys.signing })
 
@@ -166,7 +141,7 @@ export function createApp(options: AppOptions) {
   const refreshing = composeRefresh({
     settings,
     timings: timings.refresh,
-    pool,
+    leases: storage.leases,
     connections,
     registrations,
     tokenEndpoint,
@@ -279,7 +254,7 @@ export function createApp(options: AppOptions) {
   const openApi = describeApi(routes, productVersion())
 
   /** The HTTP side, for the server process. */
-  function createHttp(isShuttingDown: () => boolean): { frontDoor: FrontDoor; mcpEndpoint: McpEndpoint } {
+  function createHttp(readiness: () => Promise<ReadinessReport>): { frontDoor: FrontDoor; mcpEndpoint: McpEndpoint } {
     const verifyAccessToken = createVerifyAccessToken({ keys: signingKeys, grants, publicUrl, clock })
     // before the endpoint subscribes: what it looks up on a change must be what the change left
     const knownCallers = createKnownCallers({
@@ -305,10 +280,9 @@ export function createApp(options: AppOptions) {
       metrics: metrics.relay,
       log,
     })
-    const isReady = async () => !isShuttingDown() && (await isDatabaseUp())
     const koaHandler = createKoaHandler({
       routers: [
-        createServiceRoutes({ publicUrl, isReady }),
+        createServiceRoutes({ publicUrl, readiness }),
         createClientRoutes({ publicUrl, redirectUri, clientKeys }),
         createResourceMetadataRoutes({ publicUrl }),
         createConnectPages({
@@ -348,13 +322,14 @@ export function createApp(options: AppOptions) {
     return { frontDoor, mcpEndpoint }
   }
 
-  async function isDatabaseUp(): Promise<boolean> {
-    try {
-      await database.$queryRaw`SELECT 1`
-      return true
-    } catch {
-      return false
-    }
+  /** What `/readyz` answers. */
+  function createReadinessCheck(isShuttingDown: () => boolean): () => Promise<ReadinessReport> {
+    return createReadiness({
+      state: storage.state,
+      migrations: migrationNames,
+      isQueueReachable: redisProbe === null ? null : redisProbe.isReachable,
+      isShuttingDown,
+    })
   }
 
   return {
@@ -373,6 +348,7 @@ export function createApp(options: AppOptions) {
     issueApiKey: createIssueApiKey({ access, clock }),
     bootstrapAccess: createBootstrapAccess({ access, clock }),
     createHttp,
+    createReadinessCheck,
     /** The description of the REST API (OpenAPI 3.1). */
     openApi,
     /** Waits for what runs in the background, then closes every connection. */
@@ -381,10 +357,17 @@ export function createApp(options: AppOptions) {
       await background.drain()
       await changes.close()
       await dispatcher.close()
-      await database.$disconnect()
-      await pool.end()
+      redisProbe?.close()
+      await storage.close()
     },
   }
+}
+
+function watchDatabase(metrics: Metrics, storage: Storage): void {
+  metrics.watch('databaseConnections', () =>
+    Object.entries(storage.connectionCounts()).map(([label, value]) => ({ label, value })),
+  )
+  metrics.watch('refreshDueLag', async () => [{ value: await storage.state.refreshLagSeconds() }])
 }
 
 /** On loopback the three names of this machine mean the same. */

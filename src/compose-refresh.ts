@@ -16,8 +16,6 @@ import type { Background } from './log/background.ts'
 import type { Logger } from './log/logger.ts'
 import type { RefreshMetrics } from './metrics/refresh-metrics.ts'
 import { createSpillRedis } from './queue/spill-redis.ts'
-import { createPostgresLeaseStore } from './storage/lease-store.ts'
-import type { Pool } from './storage/prisma-client.ts'
 import { createSpillFiles } from './storage/spill-files.ts'
 import type { TokenEndpoint } from './upstream/token-endpoint.ts'
 import type { Vault } from './vault/vault.ts'
@@ -34,7 +32,7 @@ export type RefreshParts = {
 type Deps = {
   readonly settings: Pick<Settings, 'DATA_DIR' | 'REDIS_URL'>
   readonly timings: Timings['refresh']
-  readonly pool: Pool
+  readonly leases: LeaseStore
   readonly connections: ConnectionStore
   readonly registrations: RegistrationStore
   readonly tokenEndpoint: TokenEndpoint
@@ -49,10 +47,9 @@ type Deps = {
 }
 
 /** Everything that renews grants, wired: part of the composition root. One for each process. */
-export function composeRefresh({ settings, timings, pool, parts, ...deps }: Deps) {
+export function composeRefresh({ settings, timings, parts, ...deps }: Deps) {
   const { clock, background } = deps
-  const real = createPostgresLeaseStore(pool)
-  const leases = parts.leases?.(real) ?? real
+  const leases = parts.leases?.(deps.leases) ?? deps.leases
   const gate = parts.gate ?? openGate
   const owner = newId()
   const keeper = createLeaseKeeper({ leases, clock, monotonic: () => performance.now(), owner, timings })

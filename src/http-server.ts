@@ -4,17 +4,25 @@ import type { App } from './app.ts'
 import type { Settings } from './config/settings.ts'
 import type { Timings } from './config/timings.ts'
 import { serverOptions } from './http/front-door.ts'
+import type { ReadinessReport } from './http/readiness-report.ts'
 import { PortError } from './port-error.ts'
 
 export type HttpServer = {
   /** The port that is listened on. */
   readonly port: number
+  /** What `/readyz` answers. */
+  readonly readiness: () => Promise<ReadinessReport>
   /**
-   * Ends in order: readiness goes, load balancers get time to notice, nothing new is taken, requests under way are
-   * finished, event streams end at an event boundary.
+   * Ends in order (REL-19): readiness goes, and whoever still comes is told to open a new connection next time; balancers
+   * get time to notice; nothing new is taken, idle connections are closed, and streams that only listen end at their next
+   * event boundary; requests under way are finished. What is still open when that time is up ends, streams at an event
+   * boundary.
    */
   close(): Promise<void>
 }
+
+/** How long streams that are still open at the end have to come to an event boundary. */
+const lastEventMs = 2000
 
 /**
  * Serves the API, the pages and the MCP endpoints.
@@ -23,25 +31,38 @@ export type HttpServer = {
  */
 export async function startHttpServer(app: App, settings: Settings, timings: Timings['shutdown']): Promise<HttpServer> {
   let isShuttingDown = false
-  const { frontDoor, mcpEndpoint } = app.createHttp(() => isShuttingDown)
+  const readiness = app.createReadinessCheck(() => isShuttingDown)
+  const { frontDoor, mcpEndpoint } = app.createHttp(readiness)
   const server = createServer(serverOptions, frontDoor.handle)
   await listen(server, settings)
   const address = server.address()
 
   return {
     port: typeof address === 'object' && address !== null ? address.port : settings.PORT,
+    readiness,
     async close() {
       isShuttingDown = true
+      frontDoor.retire()
       await delay(timings.noticeMs)
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      mcpEndpoint.retireStreams()
       server.closeIdleConnections()
-      await Promise.race([frontDoor.idle(), delay(timings.drainMs)])
+      mcpEndpoint.retireStreams('listening')
+      const cutMs = Math.min(lastEventMs, timings.drainMs / 2)
+      await within(timings.drainMs - cutMs, frontDoor.idle())
+      mcpEndpoint.retireStreams('all')
+      await within(cutMs, frontDoor.idle())
       server.closeAllConnections()
       await closed
       mcpEndpoint.stop()
     },
   }
+}
+
+/** Waits for something, but no longer than `ms` milliseconds. */
+async function within(ms: number, awaited: Promise<void>): Promise<void> {
+  const limit = new AbortController()
+  await Promise.race([awaited, delay(ms, undefined, { signal: limit.signal }).catch(() => {})])
+  limit.abort()
 }
 
 function listen(server: Server, { PORT, HOST }: Settings): Promise<void> {

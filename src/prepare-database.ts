@@ -5,6 +5,13 @@ import type { Secret } from './kernel/secret.ts'
 import type { Logger } from './log/logger.ts'
 import { queueMigration } from './queue/migrate-queue.ts'
 import { migrate, pendingMigrations } from './storage/migrate.ts'
+import { readMigrations } from './storage/migration-history.ts'
+
+const migrationsFolder = join(packageRoot(), 'prisma', 'migrations')
+
+/** The migrations of this version, in order, without BullMQ's. */
+export const migrationNames = async (): Promise<string[]> =>
+  (await readMigrations(migrationsFolder)).map(({ name }) => name)
 
 /**
  * Brings the database to the state that this version needs, or, with `MIGRATE=off`, makes sure that it is.
@@ -16,7 +23,7 @@ export async function prepareDatabase(
   settings: Pick<Settings, 'MIGRATE'>,
   log: Logger,
 ): Promise<void> {
-  const options = { folder: join(packageRoot(), 'prisma', 'migrations'), steps: [queueMigration], log }
+  const options = { folder: migrationsFolder, steps: [queueMigration], log }
   if (settings.MIGRATE === 'auto') {
     await migrate(databaseUrl.reveal(), options)
     return

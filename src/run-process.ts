@@ -14,13 +14,13 @@ export type ProcessControl = {
 const orderlyMs = 40_000
 const startMs = 10_000
 const orphanMs = 5_000
-/** Ctrl-C reaches a process from the terminal and once more from npm: within this time it is one and the same. */
+/** A signal reaches a process from its sender and once more from npm: within this time it is one and the same. */
 const sameSignalMs = 500
 
 /**
  * Runs one of our processes: starts it, stops it in order at SIGTERM, SIGINT, SIGHUP or the end of its parent, and turns what
- * nobody caught into a log line and an orderly end. A second Ctrl-C ends it at once. Exit code: 0 when it was asked to
- * end, 1 when something went wrong.
+ * nobody caught into a log line and an orderly end. A second Ctrl-C or SIGTERM ends it at once. Exit code: 0 when it was
+ * asked to end, 1 when something went wrong, was ended at once, or took too long.
  *
  * @param start makes the process's work; what it throws is printed for people, without a stack
  */
@@ -49,13 +49,22 @@ export async function runProcess(log: Logger, start: (control: ProcessControl) =
   }
   const orderly = (): number => (running === undefined ? startMs : orderlyMs)
 
-  process.on('SIGTERM', () => end(0, orderly()))
+  /** True for the first of its kind, and for its echo. */
+  const isFirst = (): boolean => {
+    if (firstSignalAt === 0) firstSignalAt = performance.now()
+    return performance.now() - firstSignalAt <= sameSignalMs
+  }
+
+  process.on('SIGTERM', () => {
+    // whoever ends a group of processes reaches us as well, besides our parent, which then tells us to end
+    if (!isFirst() && !process.connected) process.exit(1)
+    end(0, orderly())
+  })
   process.on('SIGHUP', () => end(0, orderly()))
   process.on('SIGINT', () => {
     // the terminal tells a parent of ours as well, which stops us when it is our turn
     if (process.connected) return
-    if (firstSignalAt === 0) firstSignalAt = performance.now()
-    else if (performance.now() - firstSignalAt > sameSignalMs) process.exit(1)
+    if (!isFirst()) process.exit(1)
     end(0, orderly())
   })
   // the parent was killed: nobody would stop us, and what we work with may be gone

@@ -2,7 +2,9 @@ import { createApp } from './app.ts'
 import { defaultTimings } from './config/timings.ts'
 import { startHttpServer } from './http-server.ts'
 import { createLogger } from './log/logger.ts'
+import { startMetricsServer } from './metrics-server.ts'
 import { prepareDatabase } from './prepare-database.ts'
+import { tellFailing } from './readiness.ts'
 import { requireKeys } from './require-keys.ts'
 import { runProcess } from './run-process.ts'
 import { findDatabase } from './storage/find-database.ts'
@@ -21,11 +23,20 @@ await runProcess(log, async () => {
   app.refreshing.spill.replay()
   await app.bootstrapAccess(settings.ADMIN_API_KEY)
   const server = await startHttpServer(app, settings, defaultTimings.shutdown)
+  const metricsServer = await startMetricsServer({
+    setting: 'METRICS_PORT',
+    port: settings.METRICS_PORT,
+    host: settings.METRICS_HOST,
+    metrics: app.metrics,
+    readiness: server.readiness,
+  })
+  await tellFailing(server.readiness, log)
   log.info({ port: server.port, publicUrl: settings.PUBLIC_URL.origin }, 'serving')
   return {
     async close() {
       await server.close()
       await app.close()
+      await metricsServer.close()
     },
   }
 })

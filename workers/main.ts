@@ -1,8 +1,10 @@
 import { createApp } from '../src/app.ts'
 import { systemClock } from '../src/kernel/clock.ts'
 import { createLogger } from '../src/log/logger.ts'
+import { startMetricsServer } from '../src/metrics-server.ts'
 import { createQueueBackend } from '../src/queue/queue-backend.ts'
 import { createRefreshQueue } from '../src/queue/refresh-queue.ts'
+import { tellFailing } from '../src/readiness.ts'
 import { requireKeys } from '../src/require-keys.ts'
 import { runProcess } from '../src/run-process.ts'
 import { findDatabase } from '../src/storage/find-database.ts'
@@ -41,15 +43,27 @@ await runProcess(log, async () => {
     log,
     intervalMs: settings.SWEEP_INTERVAL * 1000,
   })
+  let isShuttingDown = false
+  const readiness = app.createReadinessCheck(() => isShuttingDown)
+  const metricsServer = await startMetricsServer({
+    setting: 'WORKER_METRICS_PORT',
+    port: settings.WORKER_METRICS_PORT,
+    host: settings.METRICS_HOST,
+    metrics: app.metrics,
+    readiness,
+  })
+  await tellFailing(readiness, log)
   log.info('worker runs')
   return {
     async close() {
+      isShuttingDown = true
       await sweep.stop()
       await worker.close()
       await webhookWorker.close()
       await refreshQueue.close()
       await backend.close()
       await app.close()
+      await metricsServer.close()
     },
   }
 })

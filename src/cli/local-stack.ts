@@ -69,6 +69,9 @@ async function startParts(
   const { settings, env, log, logFile, say, signal } = options
   const hasSandbox = settings.SANDBOX_PORT !== 0 && settings.isLoopback
   await requireFreePort('PORT', settings.PORT, settings.HOST)
+  for (const setting of ['METRICS_PORT', 'WORKER_METRICS_PORT'] as const) {
+    if (settings[setting] !== 0) await requireFreePort(setting, settings[setting], settings.METRICS_HOST)
+  }
   if (hasSandbox) await requireFreePort('SANDBOX_PORT', settings.SANDBOX_PORT, '127.0.0.1')
   if (settings.SANDBOX_PORT !== 0 && !settings.isLoopback) {
     say('The sandbox, loopback upstreams and other conveniences are off, since PUBLIC_URL is not on this machine.')
@@ -93,6 +96,15 @@ async function startParts(
   signal.throwIfAborted()
   const server = await program.startHttpServer(app, settings, shutdown)
   parts.push({ name: 'server', stop: () => server.close() })
+  const metricsServer = await program.startMetricsServer({
+    setting: 'METRICS_PORT',
+    port: settings.METRICS_PORT,
+    host: settings.METRICS_HOST,
+    metrics: app.metrics,
+    readiness: server.readiness,
+  })
+  parts.push({ name: 'metrics', stop: () => metricsServer.close() })
+  await program.tellFailing(server.readiness, log)
   const worker = startWorkerProcess({ env, log, logFile })
   parts.push({ name: 'worker', stop: () => worker.stop() })
   return { publicUrl: settings.PUBLIC_URL, sandboxUrl, firstKey }
@@ -107,13 +119,17 @@ async function together<const T extends readonly unknown[]>(
 }
 
 async function loadProgram() {
-  const [{ createApp }, { startHttpServer }, { prepareDatabase }, { requireKeys }] = await Promise.all([
+  const parts = await Promise.all([
     import('../app.ts'),
     import('../http-server.ts'),
+    import('../metrics-server.ts'),
     import('../prepare-database.ts'),
+    import('../readiness.ts'),
     import('../require-keys.ts'),
   ])
-  return { createApp, startHttpServer, prepareDatabase, requireKeys }
+  const [{ createApp }, { startHttpServer }, { startMetricsServer }, { prepareDatabase }, ...rest] = parts
+  const [{ tellFailing }, { requireKeys }] = rest
+  return { createApp, startHttpServer, startMetricsServer, prepareDatabase, requireKeys, tellFailing }
 }
 
 async function startSandbox(options: LocalStackOptions, parts: Part[]): Promise<string> {

@@ -117,6 +117,22 @@ export const settingTable = {
     schema: urls,
     about: 'Browser origins that may call the MCP endpoints, comma-separated. Default: none but the own.',
   },
+  METRICS_PORT: {
+    schema: port,
+    fallback: '0',
+    about:
+      'Port of `/metrics`, `/healthz` and `/readyz` of the server process, without keys. 0: off, so that two starts side by side do not meet. Usual: `9464`.',
+  },
+  WORKER_METRICS_PORT: {
+    schema: port,
+    fallback: '0',
+    about: 'The same of the worker process. 0: off. Usual: `9465`, or `9464` where it has a machine of its own.',
+  },
+  METRICS_HOST: {
+    schema: text.min(1),
+    fallback: '127.0.0.1',
+    about: 'Address that the metrics ports listen on. In a container: `0.0.0.0`, behind a network policy.',
+  },
   LOG_LEVEL: {
     schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']),
     fallback: 'info',

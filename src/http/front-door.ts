@@ -44,6 +44,8 @@ export type FrontDoor = {
   readonly handle: Handler
   /** How many requests are being answered, open streams included. */
   inFlight(): number
+  /** From now on every answer ends its connection: the next request of that client goes to another process. */
+  retire(): void
   /** Resolves once nothing is being answered. */
   idle(): Promise<void>
 }
@@ -67,6 +69,7 @@ export function createFrontDoor(deps: FrontDoorDeps): FrontDoor {
   const hosts = new Set([deps.publicUrl.host, ...deps.allowedHosts].map((host) => host.toLowerCase()))
   const waiting: (() => void)[] = []
   let inFlight = 0
+  let isRetired = false
 
   function watch(request: IncomingMessage, response: ServerResponse, record: McpCall): void {
     const { path } = record
@@ -101,6 +104,7 @@ export function createFrontDoor(deps: FrontDoorDeps): FrontDoor {
     const connectorId = mcpPath.exec(path)?.[1]
     const record = { requestId: randomUUID(), principalId: null, connectorId: connectorId ?? '', path }
     watch(request, response, record)
+    if (isRetired) response.shouldKeepAlive = false
     const refusal = refusalOf(request, url, hosts)
     if (refusal !== null) refuse(response, record.requestId, refusal)
     else if (connectorId !== undefined) mcpEndpoint.handle(request, response, record satisfies McpCall)
@@ -114,6 +118,9 @@ export function createFrontDoor(deps: FrontDoorDeps): FrontDoor {
   return {
     handle,
     inFlight: () => inFlight,
+    retire: () => {
+      isRetired = true
+    },
     idle: () => (inFlight === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
   }
 }

@@ -32,13 +32,13 @@ export function createKoaHandler({
       const problem = toProblem(error, requestId)
       if (problem.status >= 500 && problem.code === 'internal') log.error({ err: error, requestId }, 'request failed')
       else log.debug({ err: error, requestId }, 'request refused')
+      if (problem.status === 503) ctx.set('Retry-After', '1')
       if (wantsPage(ctx)) {
         sendPage(ctx, publicUrl, (nonce) => problemPage({ status: problem.status, requestId }, nonce), problem.status)
         return
       }
       ctx.status = problem.status
       if (problem.code === 'unauthenticated') ctx.set('WWW-Authenticate', 'Bearer realm="patchbay"')
-      if (problem.status === 503) ctx.set('Retry-After', '1')
       ctx.set('Cache-Control', 'no-store')
       ctx.body = JSON.stringify(problem)
       ctx.type = 'application/problem+json'

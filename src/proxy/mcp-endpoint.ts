@@ -40,11 +40,17 @@ export type McpEndpointDeps = {
   readonly limits?: Partial<ProxyLimits>
 }
 
+/**
+ * Which event streams are to end: those that only listen (GET, which is opened again elsewhere), or those too that answer a
+ * request, whose answer is lost with them.
+ */
+type Retiring = 'listening' | 'all'
+
 export type McpEndpoint = {
   /** Answers one request. Never throws. */
   handle(request: IncomingMessage, response: ServerResponse, call: McpCall): void
-  /** For the shutdown: each open event stream ends at its next event boundary. New ones end as soon. */
-  retireStreams(): void
+  /** For the shutdown: open event streams of that sort end at their next event boundary. */
+  retireStreams(sort: Retiring): void
   /** Stops the timers. */
   stop(): void
 }
@@ -183,7 +189,10 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
 
   return {
     handle: (request, response, call) => void answer(request, response, call),
-    retireStreams: () => heartbeat.visit((beating) => beating.retire()),
+    retireStreams: (sort) =>
+      heartbeat.visit((call) => {
+        if (sort === 'all' || call.request.method === 'GET') call.retire()
+      }),
     stop: () => {
       heartbeat.stop()
       stopEndingRevoked()

@@ -2,6 +2,7 @@ import { createPostgresBackend, Queue, Worker, withBackend } from 'bullmq'
 import { Redis, type RedisOptions } from 'ioredis'
 import type { Secret } from '../kernel/secret.ts'
 import { queueSchema } from './migrate-queue.ts'
+import { redisAddress } from './redis-address.ts'
 
 export type QueueBackend = {
   /** A queue to add jobs to. Calls fail within a second when the backend is out of reach. */
@@ -43,8 +44,7 @@ function overPostgres(databaseUrl: Secret): QueueBackend {
 
 function overRedis(redisUrl: Secret): QueueBackend {
   const open = (options: Omit<RedisOptions, 'replyMapping'>): Redis => {
-    // ioredis takes a bare path for a unix socket
-    const client = new Redis(redisUrl.reveal().replace(/^unix:(\/\/)?/, ''), options)
+    const client = new Redis(redisAddress(redisUrl), options)
     // BullMQ reports on its own objects; ioredis would print what nobody listens for
     client.on('error', () => {})
     clients.push(client)

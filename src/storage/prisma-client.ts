@@ -4,7 +4,6 @@ import type { Secret } from '../kernel/secret.ts'
 import { PrismaClient } from './generated/client.ts'
 
 export type Database = PrismaClient
-export type Pool = pg.Pool
 
 /** What runs inside a transaction: the client without the methods that open and close connections. */
 export type Transaction = Parameters<
@@ -23,8 +22,14 @@ export function openPool({ url, poolSize }: Options): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url.reveal(),
     max: poolSize,
-    connectionTimeoutMillis: 5000,
+    // a request that cannot have a connection is refused within two seconds, and may come again
+    connectionTimeoutMillis: 1500,
+    // nor is anybody kept waiting for somebody else's transaction
+    lock_timeout: 1500,
     statement_timeout: 10_000,
+    // for a server that no longer ends its statements itself
+    query_timeout: 12_000,
+    keepAlive: true,
     idleTimeoutMillis: 30_000,
   })
   // a connection that breaks while idle is replaced by the next query; without a listener it would end the process

@@ -57,6 +57,8 @@ export type PatchbayOptions = {
   readonly egress?: EgressParts
   /** Another one whose database and keys are used; that one must be closed last. */
   readonly sharing?: Patchbay
+  /** A migrated database that somebody else made and drops. Default: a fresh one. */
+  readonly databaseUrl?: string
 }
 
 /** A whole Patchbay in this process: real database, real sockets, on a free port of loopback. */
@@ -66,9 +68,10 @@ export async function startPatchbay({
   timings = {},
   egress = {},
   sharing,
+  databaseUrl: givenUrl = sharing?.databaseUrl,
 }: PatchbayOptions = {}): Promise<Patchbay> {
-  const database = sharing === undefined ? await createTestDatabase() : undefined
-  const databaseUrl = database?.url ?? sharing?.databaseUrl ?? ''
+  const database = givenUrl === undefined ? await createTestDatabase() : undefined
+  const databaseUrl = givenUrl ?? database?.url ?? ''
   const [port = 0] = await freePorts(1)
   const logs: string[] = []
   const log = createLogger('debug', { write: (line) => void logs.push(line) })

@@ -1,15 +1,16 @@
 import Router from '@koa/router'
 import { homePage } from '../pages/home-page.ts'
+import { type ReadinessReport, readinessStatus } from '../readiness-report.ts'
 import { sendPage } from '../send-page.ts'
 
 type Deps = {
   readonly publicUrl: URL
-  /** True while requests can be served: the database answers and no shutdown has begun. */
-  readonly isReady: () => Promise<boolean>
+  /** Whether requests can be served. */
+  readonly readiness: () => Promise<ReadinessReport>
 }
 
 /** Health, readiness, and the page at `/`. */
-export function createServiceRoutes({ publicUrl, isReady }: Deps): Router {
+export function createServiceRoutes({ publicUrl, readiness }: Deps): Router {
   const router = new Router({ sensitive: true, strict: true })
 
   router.get('/', (ctx) => sendPage(ctx, publicUrl, (nonce) => homePage({}, nonce)))
@@ -19,9 +20,9 @@ export function createServiceRoutes({ publicUrl, isReady }: Deps): Router {
   })
 
   router.get('/readyz', async (ctx) => {
-    const ready = await isReady()
-    ctx.status = ready ? 200 : 503
-    ctx.body = { status: ready ? 'ready' : 'not ready' }
+    const report = await readiness()
+    ctx.status = readinessStatus(report)
+    ctx.body = report
   })
 
   return router

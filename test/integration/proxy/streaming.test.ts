@@ -188,7 +188,7 @@ describe('MCP endpoint, streams', () => {
       const upstreamResponse = await response
       upstreamResponse.write('data: half')
       await until('half an event', () => read.text !== '')
-      started.endpoint.retireStreams()
+      started.endpoint.retireStreams('all')
       expect(read.isEnded).to.equal(false)
       upstreamResponse.write('\n\n')
       await until('the end', () => read.isEnded)

@@ -1,0 +1,54 @@
+import type pg from 'pg'
+import { isUnavailable } from './unavailability.ts'
+
+export type DatabaseState = {
+  /** Whether statements are answered and may write. */
+  availability(): Promise<'writable' | 'read_only' | 'unreachable'>
+  /**
+   * Which of these migrations the database does not have.
+   *
+   * @param names folders of `prisma/migrations`
+   * @throws Error when the database cannot be asked
+   */
+  missingMigrations(names: readonly string[]): Promise<readonly string[]>
+  /**
+   * How long ago, in seconds, the most overdue connection should have been renewed; 0 when none is overdue.
+   *
+   * @throws Error when the database cannot be asked
+   */
+  refreshLagSeconds(): Promise<number>
+}
+
+/** What readiness and metrics ask the database about itself. Each is one short statement. */
+export function createDatabaseState(pool: pg.Pool): DatabaseState {
+  return {
+    async availability() {
+      try {
+        // 'on' on a standby as well
+        const { rows } = await pool.query<{ isReadOnly: boolean }>(
+          `SELECT current_setting('transaction_read_only') = 'on' AS "isReadOnly"`,
+        )
+        return rows[0]?.isReadOnly === false ? 'writable' : 'read_only'
+      } catch (error) {
+        if (isUnavailable(error)) return 'unreachable'
+        throw error
+      }
+    },
+
+    async missingMigrations(names) {
+      const { rows } = await pool.query<{ name: string }>(
+        'SELECT migration_name AS name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL',
+      )
+      const applied = new Set(rows.map(({ name }) => name))
+      return names.filter((name) => !applied.has(name))
+    },
+
+    async refreshLagSeconds() {
+      const { rows } = await pool.query<{ seconds: number | null }>(
+        `SELECT extract(epoch FROM now() - min(next_refresh_at))::float8 AS seconds FROM connections
+          WHERE is_active AND next_refresh_at < now()`,
+      )
+      return Math.max(0, rows[0]?.seconds ?? 0)
+    },
+  }
+}

@@ -1,0 +1,60 @@
+import type { Secret } from '../kernel/secret.ts'
+import { createPrismaAccessStore } from './access-store.ts'
+import { createPrismaConnectionStore } from './connection-store.ts'
+import { createPrismaConnectorStore } from './connector-store.ts'
+import { createDatabaseState } from './database-state.ts'
+import { createPrismaDeliveryStore } from './delivery-store.ts'
+import { createPrismaEventStore } from './event-store.ts'
+import { createPrismaFlowStore, createPrismaRegistrationStore, createPrismaTicketStore } from './flow-stores.ts'
+import { createPrismaGrantStore } from './grant-store.ts'
+import { createPrismaClientKeyStore, createPrismaSigningKeyStore } from './key-stores.ts'
+import { createPostgresLeaseStore } from './lease-store.ts'
+import { createPrismaPresetPinStore } from './preset-pin-store.ts'
+import { openDatabase, openPool } from './prisma-client.ts'
+import { tellingUnavailability } from './unavailability.ts'
+import { createPrismaWebhookStore } from './webhook-store.ts'
+
+export type StorageOptions = {
+  readonly url: Secret
+  /** Connections at most. */
+  readonly poolSize: number
+  /** Told whenever the database was out of reach, read-only, or out of connections. */
+  readonly onUnavailable: () => void
+}
+
+/** Everything that a process keeps in PostgreSQL. */
+export type Storage = ReturnType<typeof openStorage>
+
+/**
+ * Every store over one pool of connections, which are made when first needed. What the stores throw where the database cannot
+ * be used now is AppError `storage_unavailable`, whatever Prisma and pg call it.
+ */
+export function openStorage({ url, poolSize, onUnavailable }: StorageOptions) {
+  const pool = openPool({ url, poolSize })
+  const database = openDatabase(pool)
+  const told = <Store extends object>(store: Store): Store => tellingUnavailability(store, onUnavailable)
+  return {
+    access: told(createPrismaAccessStore(database)),
+    clientKeys: told(createPrismaClientKeyStore(database)),
+    signingKeys: told(createPrismaSigningKeyStore(database)),
+    grants: told(createPrismaGrantStore(database)),
+    connectors: told(createPrismaConnectorStore(database)),
+    connections: told(createPrismaConnectionStore(database, pool)),
+    leases: told(createPostgresLeaseStore(pool)),
+    tickets: told(createPrismaTicketStore(database)),
+    flows: told(createPrismaFlowStore(database)),
+    registrations: told(createPrismaRegistrationStore(database)),
+    events: told(createPrismaEventStore(database)),
+    webhooks: told(createPrismaWebhookStore(database)),
+    deliveries: told(createPrismaDeliveryStore(database)),
+    presetPins: told(createPrismaPresetPinStore(database)),
+    /** What can be said of the database itself. */
+    state: createDatabaseState(pool),
+    /** How many connections there are, and how many requests wait for one. */
+    connectionCounts: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
+    async close(): Promise<void> {
+      await database.$disconnect()
+      await pool.end()
+    },
+  }
+}
