@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { SpillPlace } from '../connections/spill.ts'
 import type { Secret } from '../kernel/secret.ts'
+import { redisAddress } from './redis-address.ts'
 
 const prefix = 'patchbay:spill:'
 /** Longer than any outage that is worth waiting for: a refresh token of then is of no use to anybody. */
@@ -16,8 +17,7 @@ export function createSpillRedis(redisUrl: Secret): SpillPlace & { close(): void
 
   const redis = (): Promise<Redis> => {
     opened ??= import('ioredis').then(({ Redis }) => {
-      // ioredis takes a bare path for a unix socket
-      const client = new Redis(redisUrl.reveal().replace(/^unix:(\/\/)?/, ''), {
+      const client = new Redis(redisAddress(redisUrl), {
         maxRetriesPerRequest: 1,
         commandTimeout: commandTimeoutMs,
       })

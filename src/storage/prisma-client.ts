@@ -22,10 +22,9 @@ export function openPool({ url, poolSize }: Options): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url.reveal(),
     max: poolSize,
-    // a request that cannot have a connection is refused within two seconds, and may come again
-    connectionTimeoutMillis: 1500,
-    // nor is anybody kept waiting for somebody else's transaction
-    lock_timeout: 1500,
+    // whoever can have no connection, or then no lock, is refused within two seconds, and may come again
+    connectionTimeoutMillis: 1100,
+    lock_timeout: 600,
     statement_timeout: 10_000,
     // for a server that no longer ends its statements itself
     query_timeout: 12_000,
