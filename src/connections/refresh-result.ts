@@ -28,4 +28,4 @@ export type FaultPoint =
   | 'after_commit'
   | 'before_job_done'
 
-export type ReachFaultPoint = (point: FaultPoint) => Promise<void>
+export type ReachFaultPoint = (point: FaultPoint, connectionId: string) => Promise<void>

@@ -40,7 +40,12 @@ type Deps = {
 }
 
 type Server = { readonly issuer: string; readonly tokenEndpoint: string }
-type Request = { readonly client: Client; readonly server: Server; send(): Promise<TokenOutcome> }
+type Request = {
+  readonly connectionId: string
+  readonly client: Client
+  readonly server: Server
+  send(): Promise<TokenOutcome>
+}
 
 /**
  * Renews the grant of a leased connection: one attempt (two requests, where the first one's answer got lost), its outcome by
@@ -69,7 +74,7 @@ export function createRenewLeased(deps: Deps) {
 
   async function renew(leased: Leased): Promise<RefreshResult> {
     const { connection, interruptedAt } = leased
-    await reach('lease_taken')
+    await reach('lease_taken', connection.id)
     // a result that could not be stored leaves the mark behind, so nobody else needs to look for one
     if (interruptedAt !== null && (await spill.adopt(connection))) return current(connection)
     const request = await prepare(leased)
@@ -85,7 +90,7 @@ export function createRenewLeased(deps: Deps) {
       isResultLost = true
       outcome = await send(request)
     }
-    await reach('answer_received')
+    await reach('answer_received', connection.id)
     if (outcome?.kind === 'ok') return store(leased, request, outcome.tokens, requestedAt)
     return fail(leased, failureOf(outcome, connection), outcome, isResultLost)
   }
@@ -116,7 +121,7 @@ export function createRenewLeased(deps: Deps) {
       refreshToken === undefined
         ? tokenEndpoint.clientCredentials({ server, client: asked, resource, scopes: connection.requestedScopes })
         : tokenEndpoint.refresh({ server, client: asked, refreshToken, resource })
-    return { client, server, send }
+    return { connectionId: connection.id, client, server, send }
   }
 
   /** One request. Null: a mistake of ours, such as a key that cannot sign; the server was not asked. */
@@ -126,7 +131,7 @@ export function createRenewLeased(deps: Deps) {
       log.error({ err }, 'a token request could not be made')
       return null
     })
-    await reach('request_sent')
+    await reach('request_sent', request.connectionId)
     const outcome = await answer
     metrics.asked(performance.now() - sentAt)
     return outcome
@@ -135,9 +140,9 @@ export function createRenewLeased(deps: Deps) {
   async function store(leased: Leased, request: Request, tokens: TokenSet, requestedAt: Date): Promise<RefreshResult> {
     const { connection } = leased
     const grant = renewedGrant(vault, connection, { tokens, requestedAt, random: random() })
-    await reach('before_commit')
+    await reach('before_commit', connection.id)
     const stored = await spill.persist(connection, grant)
-    await reach('after_commit')
+    await reach('after_commit', connection.id)
     await gate.report(request.server.issuer, 'ok')
     if (stored === 'spilled' || stored !== null) metrics.finished('ok')
     if (stored === 'spilled') return { kind: 'spilled' }

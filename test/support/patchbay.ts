@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type App, createApp } from '../../src/app.ts'
+import type { RefreshParts } from '../../src/compose-refresh.ts'
 import { readSettings, type Settings } from '../../src/config/settings.ts'
 import { defaultTimings, type Timings } from '../../src/config/timings.ts'
 import { startHttpServer } from '../../src/http-server.ts'
@@ -55,6 +56,8 @@ export type PatchbayOptions = {
   readonly timings?: Partial<Timings>
   /** In place of parts of the guard. */
   readonly egress?: EgressParts
+  /** In place of parts of refreshing. */
+  readonly refresh?: RefreshParts
   /** Another one whose database and keys are used; that one must be closed last. */
   readonly sharing?: Patchbay
   /** A migrated database that somebody else made and drops. Default: a fresh one. */
@@ -67,6 +70,7 @@ export async function startPatchbay({
   clock = systemClock,
   timings = {},
   egress = {},
+  refresh = {},
   sharing,
   databaseUrl: givenUrl = sharing?.databaseUrl,
 }: PatchbayOptions = {}): Promise<Patchbay> {
@@ -93,6 +97,7 @@ export async function startPatchbay({
     clock,
     timings: { ...defaultTimings, ...timings },
     egress,
+    refresh,
   })
   await app.bootstrapAccess(undefined)
   const server = await startHttpServer(app, settings, { noticeMs: 0, drainMs: 1000 })

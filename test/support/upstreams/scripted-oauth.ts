@@ -14,6 +14,11 @@ export type ScriptedOAuthOptions = {
   readonly expiresInSeconds?: number
   /** Whether grants come with (rotating) refresh tokens. Default: yes. */
   readonly hasRefreshTokens?: boolean
+  /**
+   * Whether a refresh token that was used already brings the same successor again, for as long as that one is unused. Default:
+   * no, it ends the whole family.
+   */
+  readonly isForgiving?: boolean
   /** Whether it registers clients. Default: yes. */
   readonly isRegistrationOpen?: boolean
   /** How clients may authenticate. Default: not at all, or with a secret. */
@@ -41,6 +46,8 @@ export type ScriptedOAuth = Pick<ScriptedUpstream, 'origin' | 'url' | 'received'
   holdRegistrations(): Gate
   /** Takes this instead of what the token endpoint would say; null: back to normal. */
   answerTokensWith(answer: Answer | null): void
+  /** Takes this instead of what the MCP server would say; null: back to normal. */
+  answerMcpWith(answer: Answer | null): void
   /** A code that it will take. */
   newCode(): string
   /** An access token that it will take. */
@@ -54,6 +61,7 @@ export type ScriptedOAuth = Pick<ScriptedUpstream, 'origin' | 'url' | 'received'
  * asks nobody, and lets tests hold its answers. Refresh tokens rotate; one that is used twice ends its family.
  */
 export async function startScriptedOAuth(options: ScriptedOAuthOptions = {}): Promise<ScriptedOAuth> {
+  const { isForgiving = false } = options
   const { hasRefreshTokens = true, isRegistrationOpen = true, expiresInSeconds, authorize } = options
   const { authMethods = ['none', 'client_secret_basic', 'client_secret_post'] } = options
   const tokenRequests: TokenRequest[] = []
@@ -62,8 +70,10 @@ export async function startScriptedOAuth(options: ScriptedOAuthOptions = {}): Pr
   const goodAccess = new Set<string>()
   const goodRefresh = new Set<string>()
   const codes = new Set<string>()
+  const replays = new Map<string, Answer>()
   const gates: { tokens?: Gate; registrations?: Gate } = {}
   let standIn: Answer | null = null
+  let mcpStandIn: Answer | null = null
 
   const upstream = await startScriptedUpstream()
   const { origin, url } = upstream
@@ -110,7 +120,15 @@ export async function startScriptedOAuth(options: ScriptedOAuthOptions = {}): Pr
   const redeem = (form: Readonly<Record<string, string>>): Answer => {
     const refused = respondJson({ error: 'invalid_grant' }, 400)
     if (form.grant_type === 'authorization_code') return codes.delete(form.code ?? '') ? grant() : refused
-    if (goodRefresh.delete(form.refresh_token ?? '')) return grant()
+    const presented = form.refresh_token ?? ''
+    if (goodRefresh.delete(presented)) {
+      const answer = grant()
+      replays.clear()
+      if (isForgiving) replays.set(presented, answer)
+      return answer
+    }
+    const replay = replays.get(presented)
+    if (replay !== undefined) return replay
     goodRefresh.clear()
     goodAccess.clear()
     return refused
@@ -147,7 +165,7 @@ export async function startScriptedOAuth(options: ScriptedOAuthOptions = {}): Pr
           revoked.push(new URLSearchParams(request.body).get('token') ?? '')
           return respond(200)
         case '/mcp':
-          return serveMcp(request.headers.authorization, request.method, request.body)
+          return mcpStandIn ?? serveMcp(request.headers.authorization, request.method, request.body)
         default:
           return respond(404)
       }
@@ -196,6 +214,9 @@ export async function startScriptedOAuth(options: ScriptedOAuthOptions = {}): Pr
     },
     answerTokensWith(answer) {
       standIn = answer
+    },
+    answerMcpWith(answer) {
+      mcpStandIn = answer
     },
     newCode,
     newAccessToken,
