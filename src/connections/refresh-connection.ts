@@ -6,7 +6,7 @@ import { type Connection, isRenewable } from './connection.ts'
 import type { IssuerGate } from './issuer-gate.ts'
 import type { Leased, LeaseKeeper } from './lease-keeper.ts'
 import type { LeaseStore } from './lease-store.ts'
-import { isHeldOnDemand } from './refresh-outcomes.ts'
+import { mustWaitItsTurn } from './refresh-outcomes.ts'
 import type { RefreshResult } from './refresh-result.ts'
 import type { RenewLeased } from './renew-leased.ts'
 import type { Spill } from './spill.ts'
@@ -61,7 +61,7 @@ export function createRefreshConnection(deps: Deps) {
 
   async function refresh(seen: Connection, { isForced = false }: RefreshOptions): Promise<RefreshResult> {
     if (!isRenewable(seen)) return { kind: 'not_refreshable' }
-    if (!isForced && isHeldOnDemand(seen, clock.now())) {
+    if (!isForced && mustWaitItsTurn(seen, clock.now())) {
       return { kind: 'transient', connection: seen, retryAt: seen.nextRefreshAt }
     }
     if (spill.holds(seen.id)) await spill.adopt(seen)

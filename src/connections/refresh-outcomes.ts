@@ -160,7 +160,7 @@ function patienceUntil(patience: Patience | null, { accessExpiresAt }: Connectio
 }
 
 /** Whether calls wait for a connection's scheduled next attempt (`isHeldOnDemand`), by the failure that it last met. */
-export function isHeldOnDemand({ failCount, lastError, nextRefreshAt }: Connection, now: Date): boolean {
+export function mustWaitItsTurn({ failCount, lastError, nextRefreshAt }: Connection, now: Date): boolean {
   if (failCount === 0 || lastError === null || nextRefreshAt === null || nextRefreshAt <= now) return false
   return Object.values(outcomeRules).some(({ end, isHeldOnDemand }) => isHeldOnDemand && end === lastError.code)
 }

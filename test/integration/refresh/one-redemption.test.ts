@@ -39,21 +39,25 @@ describe('one redemption', () => {
   it('REL-02: worker, endpoint, connect and a person at once, on both instances: one redemption, all are served', async () => {
     const id = await connected()
     const row = await rowOf(one, id)
+    const seen = await one.app.connections.find(row.tenant_id, row.id)
+    if (seen === null) throw new Error('it was just connected')
     upstream.expireAccessTokens()
     const gate = upstream.holdTokens()
     const before = refusals().length
+    const person = one.request('POST', `/api/v1/connectors/${id}/refresh`)
+    await until('somebody to ask', () => gate.arrivals === 1)
     const calls = [one, two, one, two].map((patchbay) => callTool(patchbay, id, 'ping'))
     const connects = [one, two].map((patchbay) => patchbay.request('POST', `/api/v1/connectors/${id}/connect`))
     await until('calls and connects to be refused', () => refusals().length >= before + 6)
-    const runs = [one, two].map(({ app }) => runAsWorker(app, row))
-    const people = [one, two].map((patchbay) => patchbay.request('POST', `/api/v1/connectors/${id}/refresh`))
-    await until('somebody to ask', () => gate.arrivals === 1)
-    expect(await Promise.all(runs), 'the worker passes over what is leased').to.include('passed_over')
+    const others = [one, two].map(({ app }) => app.refreshing.refreshConnection(seen, { isForced: true }))
+    const runs = await Promise.all([one, two].map(({ app }) => runAsWorker(app, row)))
+    expect(runs, 'the worker passes over what is leased').to.deep.equal(['passed_over', 'passed_over'])
     gate.open()
     for (const { text } of await Promise.all(calls)) expect(text).to.equal('pong')
-    for (const { status, body } of [...(await Promise.all(connects)), ...(await Promise.all(people))]) {
+    for (const { status, body } of await Promise.all([person, ...connects])) {
       expect([status, body.state]).to.deep.equal([200, 'connected'])
     }
+    expect((await Promise.all(others)).map(({ kind }) => kind)).to.deep.equal(['refreshed', 'adopted'])
     expect(refreshes()).to.have.length(1)
     expect((await rowOf(one, id)).token_version).to.equal(1)
   })

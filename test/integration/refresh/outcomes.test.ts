@@ -260,7 +260,7 @@ describe('the outcome table', () => {
       expect((await read(id)).state).to.equal('connected')
     })
 
-    // @guards src/connections/refresh-outcomes.ts:isHeldOnDemand
+    // @guards src/connections/refresh-outcomes.ts:mustWaitItsTurn
     it('REL-10: calls do not use up the five tries: they wait for the scheduled one; a person does not', async () => {
       const id = await connected(upstream)
       upstream.expireAccessTokens()
