@@ -277,6 +277,15 @@ export function createApp(options: AppOptions) {
       sessionKeys: vault.deriveKeys('mcp-session'),
       publicUrl,
       allowedOrigins: settings.CORS_ORIGINS ?? [],
+      limits: {
+        maxRequestBytes: settings.MCP_BODY_LIMIT,
+        answerTimeoutMs: 1000 * settings.MCP_ANSWER_TIMEOUT,
+        idleMs: 1000 * settings.MCP_STREAM_IDLE,
+        streamLifeMs: 1000 * settings.MCP_STREAM_LIFE,
+        callsPerSecond: settings.MCP_RATE_LIMIT,
+        callsPerCaller: settings.MCP_CALLS_PER_CALLER,
+        callsPerUpstream: settings.MCP_CALLS_PER_UPSTREAM,
+      },
       metrics: metrics.relay,
       log,
     })

@@ -33,7 +33,7 @@ export async function startHttpServer(app: App, settings: Settings, timings: Tim
   let isShuttingDown = false
   const readiness = app.createReadinessCheck(() => isShuttingDown)
   const { frontDoor, mcpEndpoint } = app.createHttp(readiness)
-  const server = createServer(serverOptions, frontDoor.handle)
+  const server = createServer({ ...serverOptions, maxHeaderSize: settings.HEADER_LIMIT }, frontDoor.handle)
   await listen(server, settings)
   const address = server.address()
 

@@ -44,7 +44,12 @@ export function createOutside({ settings, env, timings, egress = {} }: OutsideOp
     }),
   )
   const { addressPolicy = policyOf(settings), ...connecting } = egress
-  const dispatcher = createGuardedDispatcher({ policy: addressPolicy, ...connecting })
+  const dispatcher = createGuardedDispatcher({
+    policy: addressPolicy,
+    // a few more than calls, for metadata and probes
+    connectionsPerOrigin: settings.MCP_CALLS_PER_UPSTREAM + 24,
+    ...connecting,
+  })
   const fetch = createGuardedFetch({ policy: addressPolicy, dispatcher })
   return {
     presets,

@@ -20,6 +20,15 @@ const list = text.transform((value) =>
 const urls = list.pipe(
   z.array(z.url({ protocol: /^https?$/, error: 'must be http(s) URLs, separated by commas' }).max(2048)),
 )
+const origins = list.pipe(
+  z.array(
+    z
+      .url({ protocol: /^https?$/, error: 'must be http(s) origins, separated by commas' })
+      .transform((value) => new URL(value))
+      .refine((url) => url.href === `${url.origin}/`, 'must be origins: scheme, host and port, without a path')
+      .transform((url) => url.origin),
+  ),
+)
 const secret = z.string().transform((value) => new Secret(value))
 const httpOrigin = z
   .url({ protocol: /^https?$/, error: 'must be an http(s) URL' })
@@ -114,7 +123,7 @@ export const settingTable = {
       '`on`: a server that publishes no metadata at all is taken for one of MCP 2025-03-26, with `/authorize`, `/token` and `/register` on its origin. `off`: it is refused.',
   },
   CORS_ORIGINS: {
-    schema: urls,
+    schema: origins,
     about: 'Browser origins that may call the MCP endpoints, comma-separated. Default: none but the own.',
   },
   METRICS_PORT: {
@@ -132,6 +141,48 @@ export const settingTable = {
     schema: text.min(1),
     fallback: '127.0.0.1',
     about: 'Address that the metrics ports listen on. In a container: `0.0.0.0`, behind a network policy.',
+  },
+  MCP_BODY_LIMIT: {
+    schema: number(1024, 64 * 1024 * 1024, 'must be bytes: a whole number from 1024 to 67108864'),
+    fallback: '4194304',
+    about: 'The longest body that an MCP endpoint takes, in bytes.',
+  },
+  HEADER_LIMIT: {
+    schema: number(4096, 1024 * 1024, 'must be bytes: a whole number from 4096 to 1048576'),
+    fallback: '16384',
+    about: 'How long the headers of a request may be together, in bytes.',
+  },
+  MCP_RATE_LIMIT: {
+    schema: number(0, 1_000_000, 'must be a whole number, 0 or more'),
+    fallback: '100',
+    about:
+      'Calls per second that one principal may make at the MCP endpoints, averaged over ten seconds. 0: no limit. Each server process counts for itself, so n of them allow n times as many.',
+  },
+  MCP_CALLS_PER_CALLER: {
+    schema: number(1, 1_000_000, 'must be a whole number, 1 or more'),
+    fallback: '128',
+    about: 'Calls and event streams that one principal may have under way at one connector, in each server process.',
+  },
+  MCP_CALLS_PER_UPSTREAM: {
+    schema: number(1, 60_000, 'must be a whole number from 1 to 60000'),
+    fallback: '1000',
+    about:
+      'Calls and event streams that may be under way at one upstream server (scheme, host and port), in each server process. Each holds a socket, and so a file descriptor.',
+  },
+  MCP_ANSWER_TIMEOUT: {
+    schema: seconds,
+    fallback: '300',
+    about: 'How long an upstream may take to begin its answer, in seconds.',
+  },
+  MCP_STREAM_IDLE: {
+    schema: seconds,
+    fallback: '1800',
+    about: 'How long an event stream may be silent before it is closed, in seconds.',
+  },
+  MCP_STREAM_LIFE: {
+    schema: seconds,
+    fallback: '3600',
+    about: 'An event stream older than this is closed between two events, in seconds; its reader resumes.',
   },
   LOG_LEVEL: {
     schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']),

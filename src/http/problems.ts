@@ -54,6 +54,17 @@ export const problemFaces: Readonly<Record<ErrorCode, Face>> = {
     title: 'Too many webhooks',
     detail: 'There can be no more webhooks. Delete one first.',
   },
+  rate_limited: {
+    status: 429,
+    title: 'Too many requests',
+    detail: 'Too many requests in a short time. Wait, then go on.',
+  },
+  too_many_calls: {
+    status: 429,
+    title: 'Too many calls',
+    detail: 'You have too many calls under way. Wait until some are over.',
+  },
+  overloaded: { status: 503, title: 'Overloaded', detail: 'Patchbay is at its limits. Try again in a moment.' },
   too_many_streams: {
     status: 429,
     title: 'Too many event streams',

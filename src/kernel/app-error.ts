@@ -31,6 +31,10 @@ export type ErrorCode =
   // being told of what happens
   | 'webhook_limit'
   | 'too_many_streams'
+  // too much at once
+  | 'rate_limited'
+  | 'too_many_calls'
+  | 'overloaded'
   // the upstream
   | 'egress_blocked'
   | 'upstream_unreachable'

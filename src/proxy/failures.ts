@@ -35,6 +35,22 @@ const faces: Partial<Record<ErrorCode, Face>> = {
     status: 502,
     detail: 'The MCP server behind this connector sent an answer that is not valid HTTP or not MCP.',
   },
+  rate_limited: {
+    status: 429,
+    detail: 'Too many calls in a short time. The setting MCP_RATE_LIMIT says how many are allowed. Wait, then go on.',
+    retryAfterSeconds: 1,
+  },
+  too_many_calls: {
+    status: 429,
+    detail:
+      'You have too many calls and event streams under way at this connector. The setting MCP_CALLS_PER_CALLER says how many are allowed. Close some, then try again.',
+    retryAfterSeconds: 5,
+  },
+  overloaded: {
+    status: 503,
+    detail: 'Patchbay has as many connections to this MCP server open as it may. Send the request again.',
+    retryAfterSeconds: 5,
+  },
   refresh_in_progress: {
     status: 503,
     detail: 'The connection is being renewed. Send the request again.',
@@ -69,7 +85,9 @@ export function writeFailure(reply: Reply, error: AppError, headers: readonly st
     code,
     request_id: reply.call.requestId,
   }
-  const retry = face.retryAfterSeconds === undefined ? [] : ['retry-after', String(face.retryAfterSeconds)]
+  const known = error.meta.retryAfterSeconds
+  const retryAfterSeconds = typeof known === 'number' ? known : face.retryAfterSeconds
+  const retry = retryAfterSeconds === undefined ? [] : ['retry-after', String(retryAfterSeconds)]
   writeAnswer(reply, {
     status: face.status,
     headers: ['content-type', 'application/problem+json', ...retry, ...headers],

@@ -20,6 +20,12 @@ export type ProxyLimits = {
   readonly idleMs: number
   /** An event stream older than this is closed at its next event boundary; its reader resumes. */
   readonly streamLifeMs: number
+  /** Calls of one principal, on average over ten seconds; 0: as many as it likes. */
+  readonly callsPerSecond: number
+  /** Calls and streams that one principal may have under way at one connector. */
+  readonly callsPerCaller: number
+  /** Calls and streams that may be under way at one upstream: each holds a socket. */
+  readonly callsPerUpstream: number
 }
 
 export const defaultProxyLimits: ProxyLimits = {
@@ -31,4 +37,7 @@ export const defaultProxyLimits: ProxyLimits = {
   stallMs: minuteMs,
   idleMs: 30 * minuteMs,
   streamLifeMs: 60 * minuteMs,
+  callsPerSecond: 100,
+  callsPerCaller: 128,
+  callsPerUpstream: 1000,
 }

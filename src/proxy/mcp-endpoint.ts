@@ -6,6 +6,7 @@ import type { Changes } from '../kernel/changes.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Logger } from '../log/logger.ts'
 import type { RelayMetrics } from '../metrics/relay-metrics.ts'
+import { createAdmission } from './admission.ts'
 import type { McpCall, Reply } from './call.ts'
 import { challengeHeaders } from './challenge.ts'
 import { writeConnectPrompt } from './connect-prompt.ts'
@@ -80,6 +81,7 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
   const stopEndingRevoked = endRevoked({ ...deps, visit: heartbeat.visit })
   const origins = createOriginPolicy(publicUrl, deps.allowedOrigins)
   const sessions = createSessionBinding(deps.sessionKeys)
+  const admission = createAdmission(limits)
   const relayDeps = { dispatcher, heartbeat, limits, metrics }
 
   async function answer(request: IncomingMessage, response: ServerResponse, call: McpCall): Promise<void> {
@@ -107,10 +109,15 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
     const caller = await authenticate(request, reply.call.connectorId)
     const { principal } = caller
     reply.call.principalId = principal.id
+    await admission.take(principal)
     const reading = method === 'GET' ? noBody : readRequestBody(request, limits.maxRequestBytes)
     let resolution = await resolveUpstream(principal, reply.call.connectorId)
     const body = await reading
     if (body instanceof AppError) throw body
+    if (resolution.kind === 'usable' && !reply.response.destroyed) {
+      const leave = admission.enter(principal, reply.call.connectorId, resolution.target.url)
+      reply.response.once('close', leave)
+    }
 
     for (const attempt of [1, 2] as const) {
       if (resolution.kind === 'needs_connection' || reply.response.destroyed) break

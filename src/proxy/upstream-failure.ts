@@ -12,6 +12,9 @@ const failureCodes: Readonly<Record<string, ErrorCode>> = {
   UND_ERR_SOCKET: 'upstream_error',
   ECONNRESET: 'upstream_error',
   EPIPE: 'upstream_error',
+  // file descriptors have run out, here or on the machine
+  EMFILE: 'overloaded',
+  ENFILE: 'overloaded',
   // A header or path that undici refuses to write, and errors without a code, are mistakes of ours.
   UND_ERR_INVALID_ARG: 'internal',
   none: 'internal',
