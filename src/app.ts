@@ -8,6 +8,7 @@ import { composeRefresh, type RefreshParts } from './compose-refresh.ts'
 import { productVersion } from './config/product-version.ts'
 import type { Settings } from './config/settings.ts'
 import { defaultTimings, type Timings } from './config/timings.ts'
+import { createBeginConnect } from './connections/begin-connect.ts'
 import { createChooseClient, createFindClient } from './connections/choose-client.ts'
 import { createConnect } from './connections/connect.ts'
 import { createConnectAsClient } from './connections/connect-as-client.ts'
@@ -215,6 +216,7 @@ export function createApp(options: AppOptions) {
     vault,
     clock,
   })
+  const beginConnect = createBeginConnect({ connectors, connect, resolveUpstream })
   const recoverUnauthorized = createRecoverUnauthorized({
     connectors,
     connections,
@@ -272,6 +274,12 @@ export function createApp(options: AppOptions) {
         return resolution
       },
       changes,
+      async beginConnect(principal, connectorId) {
+        const resolution = await beginConnect(principal, connectorId)
+        knownUpstreams.forget(connectorId)
+        return resolution
+      },
+      vault,
       clock,
       dispatcher,
       sessionKeys: vault.deriveKeys('mcp-session'),

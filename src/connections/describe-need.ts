@@ -4,6 +4,7 @@ import type { PresetCatalog } from '../presets/match-preset.ts'
 import type { Connection } from './connection.ts'
 import { disconnectReasons } from './disconnect-reason.ts'
 import type { FindConnectUrl } from './find-connect-url.ts'
+import { mayConnect } from './whose-connection.ts'
 
 /** What a call lacks: any grant at all, a scope that a person may be able to give, one that nobody gets. */
 export type Lack = 'grant' | 'scope' | 'scope_for_good'
@@ -15,6 +16,10 @@ export type NeedsConnection = {
   readonly connectorName: string
   /** Null for those who may not connect it, and where connecting would be of no use. */
   readonly connectUrl: string | null
+  /** True for those who may connect it, so that a link can be made where there is none. */
+  readonly isConnectable: boolean
+  /** Of the grant that is missing or not enough; null when there was never a connection. */
+  readonly grantEpoch: number | null
   readonly reason: string
 }
 
@@ -34,6 +39,8 @@ export function createDescribeNeed({ presets, findConnectUrl }: Deps) {
       lacks,
       connectorName: connectorName(connector, preset?.metadata.name),
       connectUrl: connection === null ? null : await findConnectUrl(principal, connector, connection),
+      isConnectable: lacks !== 'scope_for_good' && mayConnect(principal, connector),
+      grantEpoch: connection?.grantEpoch ?? null,
       reason: reasonFor(connection, lacks),
     }
   }

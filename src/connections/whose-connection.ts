@@ -48,6 +48,12 @@ export function bindingFor(principal: Principal, connector: Connector, onBehalfO
   return { scope: principal.kind, subjectId: principal.subject }
 }
 
+/** True when a connect by this principal, for itself, would be let through. */
+export function mayConnect(principal: Principal, connector: Connector): boolean {
+  if (connector.credentialScope === 'tenant') return isManageable(principal, connector)
+  return principal.kind !== 'service' && isVisible(principal, connector)
+}
+
 /** True when the principal may connect and disconnect this connection, and so may see its link. */
 export function isConnectable(principal: Principal, connector: Connector, connection: Connection): boolean {
   if (connection.scope === 'tenant') return isManageable(principal, connector)

@@ -70,6 +70,12 @@ export function statusOf(error: AppError): number {
   return (faces[error.code] ?? internal).status
 }
 
+/** A failure in words for the caller. */
+export function detailOf(error: AppError): string {
+  const face = faces[error.code] ?? internal
+  return face === internal ? face.detail : (error.publicDetail ?? face.detail)
+}
+
 /**
  * Answers a failure as problem+json (RFC 9457). It holds no `error` member and no JSON-RPC code: clients that find out
  * which era a server speaks take those for the server's own word (MCP 2026-07-28, backward compatibility).
@@ -81,7 +87,7 @@ export function writeFailure(reply: Reply, error: AppError, headers: readonly st
     type: 'about:blank',
     title: STATUS_CODES[face.status],
     status: face.status,
-    detail: face === internal ? face.detail : (error.publicDetail ?? face.detail),
+    detail: detailOf(error),
     code,
     request_id: reply.call.requestId,
   }

@@ -1,14 +1,27 @@
 import { z } from 'zod'
 
+/** Keys of `params._meta` in which the modern era says with each request what `initialize` said once. */
+const versionKey = 'io.modelcontextprotocol/protocolVersion'
+const capabilitiesKey = 'io.modelcontextprotocol/clientCapabilities'
+
+const capabilities = z.object({ elicitation: z.object({ url: z.unknown() }).optional().catch(undefined) })
+
 /** A JSON-RPC message of a caller, as far as Patchbay ever looks into one. */
 const messageSchema = z.object({
   id: z.union([z.string(), z.number()]).optional(),
   method: z.string().optional(),
   params: z
     .object({
+      name: z.string().optional().catch(undefined),
       protocolVersion: z.string().optional().catch(undefined),
-      capabilities: z
-        .object({ elicitation: z.object({ url: z.unknown() }).optional().catch(undefined) })
+      capabilities: capabilities.optional().catch(undefined),
+      requestState: z.string().optional().catch(undefined),
+      inputResponses: z.record(z.string(), z.unknown()).optional().catch(undefined),
+      _meta: z
+        .object({
+          [versionKey]: z.string().optional().catch(undefined),
+          [capabilitiesKey]: capabilities.optional().catch(undefined),
+        })
         .optional()
         .catch(undefined),
     })
@@ -34,7 +47,13 @@ export function readMessages(
   return parsed.success ? { messages: parsed.data, isBatch: Array.isArray(json) } : null
 }
 
-/** True when `initialize` says that the client can open a link for its user (MCP 2025-11-25, elicitation). */
-export function canOpenLinks(message: JsonRpcMessage): boolean {
-  return message.params?.capabilities?.elicitation?.url !== undefined
+/** True when the client says that it can open a link for its user: in `initialize`, or in each modern request. */
+export function canOpenLinks({ params }: JsonRpcMessage): boolean {
+  const declared = params?._meta?.[capabilitiesKey] ?? params?.capabilities
+  return declared?.elicitation?.url !== undefined
+}
+
+/** The revision that a request of the modern era is made in; null for one of the legacy era. */
+export function modernVersionOf({ params }: JsonRpcMessage): string | null {
+  return params?._meta?.[versionKey] ?? null
 }

@@ -7,16 +7,17 @@ import type { Clock } from '../kernel/clock.ts'
 import type { Logger } from '../log/logger.ts'
 import type { RelayMetrics } from '../metrics/relay-metrics.ts'
 import { createAdmission } from './admission.ts'
+import type { Vault } from '../vault/vault.ts'
 import type { McpCall, Reply } from './call.ts'
 import { challengeHeaders } from './challenge.ts'
-import { writeConnectPrompt } from './connect-prompt.ts'
 import { createOriginPolicy } from './cors.ts'
 import { endRevoked, type UnderWay } from './end-revoked.ts'
 import { statusOf, writeFailure } from './failures.ts'
 import { type Beating, createHeartbeat } from './heartbeat.ts'
 import { canOpenLinks, readMessages } from './json-rpc.ts'
 import { defaultProxyLimits, type ProxyLimits } from './limits.ts'
-import type { AuthenticateCaller, RecoverUnauthorized, ResolveUpstream } from './ports.ts'
+import { createOwnSession, mayAnswerUs } from './own-session.ts'
+import type { AuthenticateCaller, BeginConnect, RecoverUnauthorized, ResolveUpstream } from './ports.ts'
 import { type RelayOutcome, startRelay } from './relay.ts'
 import { readRequestBody } from './request-body.ts'
 import { type RequestHead, readRequestHead } from './request-headers.ts'
@@ -30,9 +31,12 @@ export type McpEndpointDeps = {
   readonly recoverUnauthorized: RecoverUnauthorized
   readonly changes: Changes
   readonly clock: Clock
+  readonly beginConnect: BeginConnect
   /** undici's `Dispatcher` is one; in the product the guarded one. */
   readonly dispatcher: UpstreamDispatcher
   readonly sessionKeys: SessionKeys
+  /** Seals what goes with a question to a client. */
+  readonly vault: Vault
   readonly publicUrl: URL
   /** Browser origins that may call, besides our own. */
   readonly allowedOrigins: readonly string[]
@@ -82,6 +86,7 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
   const origins = createOriginPolicy(publicUrl, deps.allowedOrigins)
   const sessions = createSessionBinding(deps.sessionKeys)
   const admission = createAdmission(limits)
+  const ownSession = createOwnSession({ ...deps, sessions, limits })
   const relayDeps = { dispatcher, heartbeat, limits, metrics }
 
   async function answer(request: IncomingMessage, response: ServerResponse, call: McpCall): Promise<void> {
@@ -112,11 +117,21 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
     await admission.take(principal)
     const reading = method === 'GET' ? noBody : readRequestBody(request, limits.maxRequestBytes)
     let resolution = await resolveUpstream(principal, reply.call.connectorId)
-    const body = await reading
+    let body = await reading
     if (body instanceof AppError) throw body
-    if (resolution.kind === 'usable' && !reply.response.destroyed) {
-      const leave = admission.enter(principal, reply.call.connectorId, resolution.target.url)
+    if (!reply.response.destroyed) {
+      const { connectorId } = reply.call
+      // what we answer ourselves may wait for a person, and is counted as well
+      const upstream = resolution.kind === 'usable' ? resolution.target.url : `none:${connectorId}`
+      const leave = admission.enter(principal, connectorId, upstream)
       reply.response.once('close', leave)
+    }
+
+    if (mayAnswerUs(head, body)) {
+      const settled = await ownSession.settle({ reply, principal, method, head, body })
+      if (settled?.kind === 'answered') return
+      if (settled?.kind === 'relay') body = settled.body
+      resolution = await resolveUpstream(principal, reply.call.connectorId)
     }
 
     for (const attempt of [1, 2] as const) {
@@ -131,7 +146,9 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
       resolution = await recoverUnauthorized(principal, target, { status, challenge, attempt })
       if (resolution.kind === 'usable') checkReplay(target, resolution.target, attempt, body)
     }
-    if (resolution.kind === 'needs_connection') writeConnectPrompt(reply, resolution, { method, head, body })
+    if (resolution.kind === 'needs_connection') {
+      await ownSession.answer({ reply, principal, method, head, body }, resolution)
+    }
   }
 
   /** @throws AppError when the call must not be, or need not be, sent once more (REL-12: never a loop) */
@@ -196,13 +213,16 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
 
   return {
     handle: (request, response, call) => void answer(request, response, call),
-    retireStreams: (sort) =>
+    retireStreams: (sort) => {
       heartbeat.visit((call) => {
         if (sort === 'all' || call.request.method === 'GET') call.retire()
-      }),
+      })
+      ownSession.retireStreams()
+    },
     stop: () => {
       heartbeat.stop()
       stopEndingRevoked()
+      ownSession.stop()
     },
   }
 }

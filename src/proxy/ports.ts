@@ -45,3 +45,10 @@ export type RecoverUnauthorized = (
 
 /** There is no grant to call the upstream with. */
 export type NeedsConnection = Extract<Resolution, { kind: 'needs_connection' }>
+
+/**
+ * Connects for a caller who may, as the API's connect would. `usable` when nobody had to be asked, else there is a link now.
+ *
+ * @throws AppError why it cannot be connected
+ */
+export type BeginConnect = (principal: Principal, connectorId: string) => Promise<Resolution>

@@ -7,37 +7,21 @@ import { until } from '../../support/until.ts'
 import {
   type Answer,
   hangAfterHeaders,
-  respond,
   respondJson,
   type ScriptedUpstream,
   startScriptedUpstream,
 } from '../../support/upstreams/scripted-upstream.ts'
-import {
-  type Caller,
-  connectorId,
-  createCaller,
-  type StartedEndpoint,
-  startEndpoint,
-  targetOf,
-  usable,
-} from './start-endpoint.ts'
+import { type Caller, createCaller, type StartedEndpoint, startEndpoint, targetOf, usable } from './start-endpoint.ts'
 
-const link = 'https://patchbay.example/connect/ticket'
 const needs: Resolution = {
   kind: 'needs_connection',
   lacks: 'grant',
   connectorName: 'Acme',
-  connectUrl: link,
+  connectUrl: 'https://patchbay.example/connect/ticket',
+  isConnectable: true,
+  grantEpoch: 1,
   reason: 'It was never connected.',
 }
-const versionHeader = { 'mcp-protocol-version': '2025-11-25' }
-const request = (method: string, params: object = {}, id: string | number | undefined = 7): string =>
-  JSON.stringify({ jsonrpc: '2.0', id, method, params })
-const initialize = request('initialize', {
-  protocolVersion: '2025-11-25',
-  capabilities: { elicitation: { url: {} } },
-  clientInfo: { name: 'c', version: '1' },
-})
 
 describe('MCP endpoint, when the upstream refuses the credential', () => {
   const challenge = 'Bearer error="invalid_token", resource_metadata="https://evil.example/metadata"'
@@ -174,110 +158,5 @@ describe('MCP endpoint, when the upstream refuses the credential', () => {
     upstream.script(() => hangAfterHeaders())
     await caller.call({ method: 'OPTIONS' })
     expect(upstream.received.length).to.equal(1)
-  })
-})
-
-describe('MCP endpoint, without a usable grant', () => {
-  let started: StartedEndpoint
-  let caller: Caller
-  let upstream: ScriptedUpstream
-  let resolution: Resolution
-
-  beforeEach(async () => {
-    resolution = needs
-    upstream = await startScriptedUpstream(() =>
-      respond(200, '{}', { 'content-type': 'application/json', 'mcp-session-id': 's' }),
-    )
-    started = await startEndpoint({ upstreamUrl: upstream.url, resolve: async () => resolution })
-    caller = createCaller(started)
-  })
-  afterEach(async () => {
-    await caller.close()
-    await started.close()
-    await upstream.close()
-  })
-
-  it('PX-18, G9: answers 200 and a JSON-RPC error that says what happened and what to do, and asks nobody', async () => {
-    const answer = await caller.call({ body: request('tools/list') })
-    expect(answer.status).to.equal(200)
-    expect(answer.headers['content-type']).to.equal('application/json')
-    expect(JSON.parse(answer.body)).to.deep.equal({
-      jsonrpc: '2.0',
-      id: 7,
-      error: {
-        code: -32050,
-        message: `Acme is not connected. It was never connected. Open this link to connect it, then try again: ${link}`,
-        data: {
-          'patchbay/connection': {
-            state: 'auth_required',
-            connector_id: connectorId,
-            reason: 'It was never connected.',
-            url: link,
-          },
-        },
-      },
-    })
-    expect(upstream.received).to.deep.equal([])
-  })
-
-  it('asks for an administrator, without a link, where the caller may not connect', async () => {
-    resolution = { ...needs, connectUrl: null, reason: 'Client request' }
-    const { body } = await caller.call({ body: request('tools/list', {}, 'a') })
-    expect(JSON.parse(body)).to.deep.include({ id: 'a' })
-    expect(JSON.parse(body).error.message).to.equal(
-      'Acme is not connected. Client request. Ask an administrator to connect it.',
-    )
-    expect(body).not.to.include('http')
-  })
-
-  it('sends -32042 to a 2025-11-25 client whose initialize said that it opens links, and to no other', async () => {
-    const code = async (body: string, headers: Record<string, string> = {}): Promise<number> =>
-      JSON.parse((await caller.call({ body, headers })).body).error.code
-    expect(await code(initialize)).to.equal(-32042)
-    expect(await code(initialize.replace('"url"', '"form"'))).to.equal(-32050)
-    expect(await code(initialize.replace('2025-11-25', '2025-06-18'))).to.equal(-32050)
-
-    resolution = usable(targetOf(upstream.url))
-    const session = String((await caller.call({ body: initialize })).headers['mcp-session-id'])
-    const plain = String((await caller.call({ body: initialize.replace('"url"', '"form"') })).headers['mcp-session-id'])
-    resolution = needs
-    const call = request('tools/call')
-    expect(await code(call, { ...versionHeader, 'mcp-session-id': session })).to.equal(-32042)
-    expect(await code(call, { ...versionHeader, 'mcp-session-id': plain })).to.equal(-32050)
-    expect(await code(call, { 'mcp-protocol-version': '2025-06-18', 'mcp-session-id': session })).to.equal(-32050)
-    expect(await code(call, { 'mcp-protocol-version': '2026-07-28' })).to.equal(-32050)
-  })
-
-  it('gives the elicitation with -32042', async () => {
-    const { error } = JSON.parse((await caller.call({ body: initialize })).body)
-    const [elicitation] = error.data.elicitations
-    expect(error.data.elicitations).to.have.length(1)
-    expect(elicitation).to.include({ mode: 'url', url: link, message: error.message })
-    expect(elicitation.elicitationId).to.be.a('string').that.is.not.empty
-  })
-
-  it('accepts notifications and answers of the client, in batches too', async () => {
-    const notification = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' })
-    const response = JSON.stringify({ jsonrpc: '2.0', id: 1, result: {} })
-    for (const body of [notification, response, `[${notification},${response}]`]) {
-      expect(await caller.call({ body }), body).to.include({ status: 202, body: '' })
-    }
-    const batch = await caller.call({ body: `[${request('a', {}, 1)},${notification},${request('b', {}, 2)}]` })
-    expect(JSON.parse(batch.body).map(({ id }: { id: number }) => id)).to.deep.equal([1, 2])
-  })
-
-  it('answers what is no JSON-RPC with -32700', async () => {
-    for (const body of ['{', '[]', '"x"', '{"id":{}}']) {
-      const answer = await caller.call({ body })
-      expect(answer.status, body).to.equal(400)
-      expect(JSON.parse(answer.body).error.code).to.equal(-32700)
-    }
-  })
-
-  it('has no stream to open and nothing to end', async () => {
-    const get = await caller.call({ method: 'GET' })
-    expect(get.status).to.equal(405)
-    expect(get.headers.allow).to.equal('POST, DELETE')
-    expect((await caller.call({ method: 'DELETE' })).status).to.equal(204)
   })
 })

@@ -101,21 +101,6 @@ describe('MCP endpoint, with the SDKs’ clients', () => {
       await client.close()
     })
 
-    it('tells a client’s person what to do when there is no grant', async () => {
-      resolution = {
-        kind: 'needs_connection',
-        lacks: 'grant',
-        connectorName: 'Acme',
-        connectUrl: 'https://patchbay.example/connect/t',
-        reason: 'It was never connected.',
-      }
-      for (const connect of [() => connectSdk1Client(target()), () => connectClient('legacy', target())]) {
-        const failure = await connect().catch((error: Error) => error)
-        expect(failure).to.be.instanceOf(Error)
-        expect((failure as Error).message).to.include('https://patchbay.example/connect/t')
-      }
-    })
-
     it('closes nothing on the upstream’s side that a client left open', async () => {
       const { transport, client } = await connectSdk1Client(target())
       await client.listTools()

@@ -17,7 +17,8 @@ import { createLogger } from '../../../src/log/logger.ts'
 import { createMetrics, type Metrics } from '../../../src/metrics/metrics.ts'
 import type { ProxyLimits } from '../../../src/proxy/limits.ts'
 import { createMcpEndpoint, type McpEndpoint } from '../../../src/proxy/mcp-endpoint.ts'
-import type { RecoverUnauthorized, ResolveUpstream } from '../../../src/proxy/ports.ts'
+import type { BeginConnect, RecoverUnauthorized, ResolveUpstream } from '../../../src/proxy/ports.ts'
+import { createVault } from '../../../src/vault/vault.ts'
 
 export const connectorId = '019b0000-0000-7000-8000-000000000001'
 
@@ -34,6 +35,8 @@ export type StartOptions = {
   readonly upstreamUrl: string
   readonly resolve?: ResolveUpstream
   readonly recover?: RecoverUnauthorized
+  readonly begin?: BeginConnect
+  readonly changes?: Changes
   readonly limits?: Partial<ProxyLimits>
   readonly allowedOrigins?: readonly string[]
 }
@@ -92,7 +95,12 @@ export async function startEndpoint(options: StartOptions): Promise<StartedEndpo
     }),
     resolveUpstream: options.resolve ?? (async () => usable(targetOf(options.upstreamUrl))),
     recoverUnauthorized: options.recover ?? (async (_principal, target) => usable(target)),
-    changes: silentChanges,
+    changes: options.changes ?? silentChanges,
+    beginConnect:
+      options.begin ??
+      (async (principal) =>
+        (options.resolve ?? (async () => usable(targetOf(options.upstreamUrl))))(principal, connectorId)),
+    vault: createVault({ activeKid: 'k', keys: new Map([['k', key]]) }),
     clock: systemClock,
     dispatcher,
     sessionKeys: { active: key, all: [key] },
