@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createBootstrapAccess, createIssueApiKey } from './access/api-key.ts'
 import { type CredentialSource, createAuthenticate } from './access/authenticate.ts'
 import { createKnownCallers } from './access/known-callers.ts'
+import { createScanLimit } from './access/scan-limit.ts'
 import { createVerifyCaller } from './access/verify-caller.ts'
 import { createVerifyAccessToken } from './authorization-server/verify-access-token.ts'
 import { composeRefresh, type RefreshParts } from './compose-refresh.ts'
@@ -231,6 +232,7 @@ export function createApp(options: AppOptions) {
     clock,
   })
 
+  const scanLimit = createScanLimit({ clock, failuresPerMinute: settings.FAILED_CONNECTS_PER_MINUTE })
   const connectorRoutes = createConnectorRoutes({
     connectors,
     connections,
@@ -240,6 +242,7 @@ export function createApp(options: AppOptions) {
     manageConnectors,
     viewConnectors,
     connect,
+    scanLimit,
     postCompletion: createPostCompletion({ flows, redeemCallback, vault, clock }),
     disconnect,
     refreshAtOnce: createRefreshAtOnce({ connections, refreshConnection }),
@@ -250,7 +253,7 @@ export function createApp(options: AppOptions) {
   const deliverWebhook = createDeliverWebhook({ webhooks, deliveries, fetch, vault, clock, random, log })
   const routes = [
     ...connectorRoutes,
-    ...createDoctorRoutes({ diagnose }),
+    ...createDoctorRoutes({ diagnose, scanLimit }),
     ...createWebhookRoutes({ manageWebhooks, deliveries }),
   ]
   const openApi = describeApi(routes, productVersion())

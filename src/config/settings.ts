@@ -96,6 +96,12 @@ export const settingTable = {
     fallback: '443,8443',
     about: 'Ports that public upstreams may listen on.',
   },
+  FAILED_CONNECTS_PER_MINUTE: {
+    schema: number(0, 100_000, 'must be a whole number, 0 or more'),
+    fallback: '10',
+    about:
+      'How many different servers a caller may fail to reach per minute with connect and doctor, and ten times as many per hour, in each process; then it has to wait (429). 0: any number.',
+  },
   REDIRECT_URL_ALLOW: {
     schema: urls,
     about:

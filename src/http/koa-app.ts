@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type Router from '@koa/router'
 import Koa from 'koa'
-import { AppError } from '../kernel/app-error.ts'
+import { AppError, isAppError } from '../kernel/app-error.ts'
 import type { Logger } from '../log/logger.ts'
 import { requestRecord } from './front-door.ts'
 import { problemPage } from './pages/problem-page.ts'
@@ -39,6 +39,7 @@ export function createKoaHandler({
       }
       ctx.status = problem.status
       if (problem.code === 'unauthenticated') ctx.set('WWW-Authenticate', 'Bearer realm="patchbay"')
+      if (isAppError(error, 'rate_limited')) ctx.set('Retry-After', String(error.meta.retryAfterSeconds ?? 1))
       ctx.set('Cache-Control', 'no-store')
       ctx.body = JSON.stringify(problem)
       ctx.type = 'application/problem+json'

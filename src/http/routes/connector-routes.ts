@@ -1,3 +1,4 @@
+import type { ScanLimit } from '../../access/scan-limit.ts'
 import type { EventStore } from '../../audit/store.ts'
 import type { Connect } from '../../connections/connect.ts'
 import type { Connection } from '../../connections/connection.ts'
@@ -42,6 +43,7 @@ export type ConnectorRoutesDeps = {
   readonly manageConnectors: ManageConnectors
   readonly viewConnectors: ViewConnectors
   readonly connect: Connect
+  readonly scanLimit: ScanLimit
   readonly postCompletion: PostCompletion
   readonly disconnect: Disconnect
   readonly refreshAtOnce: RefreshAtOnce
@@ -219,21 +221,20 @@ export function createConnectorRoutes(deps: ConnectorRoutesDeps): Route[] {
         'authorization_failed',
         'insufficient_scope',
         'client_id_required',
+        'rate_limited',
         ...upstreamErrors,
       ],
       handle: async ({ principal, params, body }) => {
         const connector = await findConnector(principal, params.id)
         const { redirect_url, access_token, completion, subject } = body
-        const connected = await deps.connect(
-          principal,
-          connector,
-          present({
-            redirectUrl: redirect_url,
-            accessToken: access_token,
-            wantsCompletion: completion === 'code',
-            subject,
-          }),
-        )
+        const request = present({
+          redirectUrl: redirect_url,
+          accessToken: access_token,
+          wantsCompletion: completion === 'code',
+          subject,
+        })
+        const run = () => deps.connect(principal, connector, request)
+        const connected = await deps.scanLimit({ principal, url: connector.url, run })
         return representOne(principal, connector, connected)
       },
     }),

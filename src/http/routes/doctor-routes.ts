@@ -1,10 +1,13 @@
+import type { ScanLimit } from '../../access/scan-limit.ts'
 import type { Diagnose } from '../../doctor/diagnose.ts'
 import { diagnosisSchema, doctorBody } from '../doctor-schemas.ts'
 import { representDiagnosis } from '../representations.ts'
 import { defineRoute, type Route } from '../route.ts'
 
+type Deps = { readonly diagnose: Diagnose; readonly scanLimit: ScanLimit }
+
 /** Diagnosis without a connector. Members may ask too; what the egress guard refused is told to administrators only. */
-export function createDoctorRoutes({ diagnose }: { readonly diagnose: Diagnose }): Route[] {
+export function createDoctorRoutes({ diagnose, scanLimit }: Deps): Route[] {
   return [
     defineRoute({
       method: 'post',
@@ -18,13 +21,19 @@ export function createDoctorRoutes({ diagnose }: { readonly diagnose: Diagnose }
         description: 'The report, also of a server that does not work. Nothing is stored or registered.',
         schema: diagnosisSchema,
       },
-      errors: ['url_invalid', 'url_not_allowed'],
+      errors: ['url_invalid', 'url_not_allowed', 'rate_limited'],
       handle: async ({ principal, body }) =>
         representDiagnosis(
-          await diagnose({
+          await scanLimit({
+            principal,
             url: body.url,
-            ...(body.client_id === undefined ? {} : { clientId: body.client_id }),
-            isGuardShown: principal.role === 'admin',
+            codeOf: ({ verdict }) => verdict,
+            run: () =>
+              diagnose({
+                url: body.url,
+                ...(body.client_id === undefined ? {} : { clientId: body.client_id }),
+                isGuardShown: principal.role === 'admin',
+              }),
           }),
         ),
     }),

@@ -139,7 +139,7 @@ describe('PostgreSQL in trouble', function () {
       expect(body.checks.database).to.deep.equal({ status: 'failing', detail: 'PostgreSQL takes no writes.' })
     })
 
-    // @guards src/storage/connection-store.ts:takeLease
+    // @guards src/storage/lease-store.ts:takeLeases
     it('REL-09: no refresh token is spent', async () => {
       const before = refreshes()
       upstream.expireAccessTokens()

@@ -184,7 +184,7 @@ describe('MCP endpoint, what goes upstream', () => {
       expect(answer.status).to.equal(401)
     })
 
-    // @guards src/access/authenticate.ts:readApiKey
+    // @guards src/access/authenticate.ts:readCredential
     it('TK-07: two Authorization headers are answered 400', async () => {
       const twice = `Authorization: Bearer ${keys.alice}\r\nAuthorization: Bearer ${keys.bob}\r\n`
       const path = new URL(started.url).pathname
@@ -195,7 +195,7 @@ describe('MCP endpoint, what goes upstream', () => {
       )
     })
 
-    // @guards src/access/authenticate.ts:readApiKey
+    // @guards src/access/authenticate.ts:readCredential
     it('TK-08: a token over 8 KB is answered 400', async () => {
       expect((await caller.call({ headers: { authorization: `Bearer ${'x'.repeat(8200)}` } })).status).to.equal(400)
     })
