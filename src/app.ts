@@ -4,7 +4,7 @@ import { type CredentialSource, createAuthenticate } from './access/authenticate
 import { createKnownCallers } from './access/known-callers.ts'
 import { createScanLimit } from './access/scan-limit.ts'
 import { createVerifyCaller } from './access/verify-caller.ts'
-import { createVerifyAccessToken } from './authorization-server/verify-access-token.ts'
+import { composeHosts } from './compose-hosts.ts'
 import { composeRefresh, type RefreshParts } from './compose-refresh.ts'
 import { productVersion } from './config/product-version.ts'
 import type { Settings } from './config/settings.ts'
@@ -48,7 +48,6 @@ import { createClientRoutes } from './http/routes/client-routes.ts'
 import { callbackPath, createConnectPages } from './http/routes/connect-pages.ts'
 import { createConnectorRoutes } from './http/routes/connector-routes.ts'
 import { createDoctorRoutes } from './http/routes/doctor-routes.ts'
-import { createResourceMetadataRoutes } from './http/routes/resource-metadata-routes.ts'
 import { createServiceRoutes } from './http/routes/service-routes.ts'
 import { createWebhookRoutes } from './http/routes/webhook-routes.ts'
 import { type Clock, systemClock } from './kernel/clock.ts'
@@ -110,14 +109,13 @@ export function createApp(options: AppOptions) {
     poolSize: settings.DATABASE_POOL_SIZE,
     onUnavailable: metrics.databaseFailed,
   })
-  const { access, connectors, connections, tickets, flows, registrations, events, grants, presetPins } = storage
+  const { access, connectors, connections, tickets, flows, registrations, events, presetPins } = storage
   const { webhooks, deliveries } = storage
   const changes = createNotifications({ url: databaseUrl, log })
   watchDatabase(metrics, storage)
   const redisProbe = settings.REDIS_URL === undefined ? null : createRedisProbe(settings.REDIS_URL)
 
   const clientKeys = createStoredKeys({ store: storage.clientKeys, vault, table: 'client_keys', algorithm: 'ES256' })
-  const signingKeys = createStoredKeys({ store: storage.signingKeys, vault, table: 'signing_keys', algorithm: 'RS256' })
   const registerClient = createRegisterClient({ fetch, jwksUri: new URL(clientKeysPath, publicUrl).href })
   const tokenEndpoint = createTokenEndpoint({ fetch, clock, signingKey: clientKeys.signing })
 
@@ -251,19 +249,20 @@ export function createApp(options: AppOptions) {
   const diagnose = createDiagnose({ ...outside, findPinnedIssuer: presetPins.find, log })
   const manageWebhooks = createManageWebhooks({ webhooks, deliveries, addressPolicy, vault, clock })
   const deliverWebhook = createDeliverWebhook({ webhooks, deliveries, fetch, vault, clock, random, log })
+  const hosts = composeHosts({ settings, storage, presets, fetch, vault, clock, log })
   const routes = [
     ...connectorRoutes,
     ...createDoctorRoutes({ diagnose, scanLimit }),
     ...createWebhookRoutes({ manageWebhooks, deliveries }),
+    ...hosts.apiRoutes,
   ]
   const openApi = describeApi(routes, productVersion())
 
   /** The HTTP side, for the server process. */
   function createHttp(readiness: () => Promise<ReadinessReport>): { frontDoor: FrontDoor; mcpEndpoint: McpEndpoint } {
-    const verifyAccessToken = createVerifyAccessToken({ keys: signingKeys, grants, publicUrl, clock })
     // before the endpoint subscribes: what it looks up on a change must be what the change left
     const knownCallers = createKnownCallers({
-      verify: createVerifyMcpCaller({ verifyCaller, verifyAccessToken, publicUrl }),
+      verify: createVerifyMcpCaller({ verifyCaller, verifyAccessToken: hosts.verifyAccessToken, publicUrl }),
       changes,
       clock,
     })
@@ -300,27 +299,30 @@ export function createApp(options: AppOptions) {
       metrics: metrics.relay,
       log,
     })
+    const browserCookie = createBrowserCookie(publicUrl)
+    const readTicket = createReadTicket({ tickets, connections, connectors, clock })
+    const startFlow = createStartFlow({
+      flows,
+      prepareAuthorization,
+      chooseClient,
+      presets,
+      vault,
+      clock,
+      redirectUri,
+      flowTtlMs: timings.flowTtlMs,
+    })
     const koaHandler = createKoaHandler({
       routers: [
         createServiceRoutes({ publicUrl, readiness }),
         createClientRoutes({ publicUrl, redirectUri, clientKeys }),
-        createResourceMetadataRoutes({ publicUrl }),
+        ...hosts.createRouters({ connections, connect, findConnectUrl, readTicket, startFlow, browserCookie }),
         createConnectPages({
           access,
           presets,
-          readTicket: createReadTicket({ tickets, connections, connectors, clock }),
-          startFlow: createStartFlow({
-            flows,
-            prepareAuthorization,
-            chooseClient,
-            presets,
-            vault,
-            clock,
-            redirectUri,
-            flowTtlMs: timings.flowTtlMs,
-          }),
+          readTicket,
+          startFlow,
           receiveCallback: createReceiveCallback({ flows, redeemCallback, vault, clock }),
-          browserCookie: createBrowserCookie(publicUrl),
+          browserCookie,
           publicUrl,
           confirmation: settings.CONNECT_CONFIRMATION,
         }),

@@ -1,6 +1,9 @@
 /** The scope that a token needs at an MCP endpoint, and the only one that hosts ask for by name. */
 export const mcpScope = 'mcp'
 
+/** Asked for by hosts that want refresh tokens; granted, though refresh tokens do not depend on it. */
+export const offlineScope = 'offline_access'
+
 const resourcePath =
   /^(?:\/api\/v1)?\/connectors\/(?<id>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\/mcp$/
 

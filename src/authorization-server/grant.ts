@@ -23,9 +23,14 @@ export type Grant = {
 /** A grant that may be used, and by whom it was given. */
 export type LiveGrant = { readonly grant: Grant; readonly principal: Pick<Principal, 'id' | 'kind' | 'subject'> }
 
+/** `person`: took it back; `client`: the host did, or redeemed a code twice; `reuse`: a used refresh token came again. */
+export type RevokeReason = 'person' | 'client' | 'reuse'
+
 /** Where grants are kept. */
 export type GrantStore = {
   create(grant: Omit<Grant, 'createdAt' | 'lastUsedAt' | 'revokedAt'>): Promise<void>
   /** Null when it is unknown, revoked or over, or when its person or connector is gone. */
   findLive(id: string, now: Date): Promise<LiveGrant | null>
+  /** Ends it, and all codes and tokens with it. False when it was over already. */
+  revoke(id: string, reason: RevokeReason, now: Date): Promise<boolean>
 }

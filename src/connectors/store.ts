@@ -29,6 +29,8 @@ export type ConnectorStore = {
   /** Adds a connector and its `connector.created` event; null when the owner has that URL and label already. */
   create(connector: NewConnector): Promise<Connector | null>
   find(tenantId: string, id: string): Promise<Connector | null>
+  /** For requests that name a connector before anybody has said who they are; tells nothing else. */
+  tenantOf(id: string): Promise<string | null>
   /** The principal's own connectors and the tenant's, with the state that the principal sees. */
   list(principal: Principal, query: ConnectorQuery): Promise<ConnectorPage>
   /**

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { Event } from '../audit/event.ts'
+import type { Registration } from '../authorization-server/register-client.ts'
 import { isRenewable } from '../connections/connection.ts'
 import type { ConnectorView } from '../connections/view-connectors.ts'
 import type { Diagnosis } from '../doctor/report.ts'
@@ -152,5 +153,20 @@ export function representDiagnosis(diagnosis: Diagnosis): z.input<typeof diagnos
     clients: diagnosis.clients.map(({ kind, isAvailable, isUsed }) => ({ kind, available: isAvailable, used: isUsed })),
     scopes: scopes === null ? null : { values: [...scopes.values], source: scopes.source },
     findings: diagnosis.findings.map((finding) => ({ ...finding })),
+  }
+}
+
+/** The answer to a registration (RFC 7591 section 3.2.1). What is absent is left out: some hosts refuse null. */
+export function representRegistration({
+  clientId,
+  secret,
+  issuedAt,
+  metadata,
+}: Extract<Registration, { kind: 'registered' }>): object {
+  return {
+    client_id: clientId,
+    client_id_issued_at: Math.floor(issuedAt.getTime() / 1000),
+    ...(secret === null ? {} : { client_secret: secret.reveal(), client_secret_expires_at: 0 }),
+    ...metadata,
   }
 }

@@ -1,7 +1,8 @@
 import { readCredential } from '../access/authenticate.ts'
 import type { VerifyCaller } from '../access/caller.ts'
 import type { VerifyCallerOf } from '../access/known-callers.ts'
-import { claimsToBeOurs, type VerifyAccessToken } from '../authorization-server/verify-access-token.ts'
+import { claimsToBeOurs } from '../authorization-server/read-access-token.ts'
+import type { VerifyAccessToken } from '../authorization-server/verify-access-token.ts'
 import { AppError } from '../kernel/app-error.ts'
 import type { AuthenticateCaller } from './ports.ts'
 

@@ -128,6 +128,11 @@ export function createPrismaConnectorStore(database: Database): ConnectorStore {
       }
     },
 
+    async tenantOf(id) {
+      const row = await database.connector.findUnique({ where: { id }, select: { tenantId: true } })
+      return row?.tenantId ?? null
+    },
+
     async pinClientIssuer({ id, tenantId, clientId }, issuer) {
       const rows = await database.$queryRaw<{ issuer: string }[]>`UPDATE connectors
         SET client_issuer = coalesce(client_issuer, ${issuer})

@@ -19,5 +19,13 @@ export function createPrismaGrantStore(database: Database): GrantStore {
       const { id: principalId, kind, subject } = principal
       return { grant, principal: { id: principalId, kind: kind as PrincipalKind, subject } }
     },
+
+    async revoke(id, reason, now) {
+      const { count } = await database.grant.updateMany({
+        where: { id, revokedAt: null },
+        data: { revokedAt: now, revokeReason: reason },
+      })
+      return count === 1
+    },
   }
 }

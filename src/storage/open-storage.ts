@@ -1,5 +1,11 @@
 import type { Secret } from '../kernel/secret.ts'
 import { createPrismaAccessStore } from './access-store.ts'
+import {
+  createPrismaArtifactStore,
+  createPrismaClientDocumentStore,
+  createPrismaOauthClientStore,
+  createPrismaRateCounter,
+} from './authorization-server-stores.ts'
 import { createPrismaConnectionStore } from './connection-store.ts'
 import { createPrismaConnectorStore } from './connector-store.ts'
 import { createDatabaseState } from './database-state.ts'
@@ -9,6 +15,7 @@ import { createPrismaFlowStore, createPrismaRegistrationStore, createPrismaTicke
 import { createPrismaGrantStore } from './grant-store.ts'
 import { createPrismaClientKeyStore, createPrismaSigningKeyStore } from './key-stores.ts'
 import { createPostgresLeaseStore } from './lease-store.ts'
+import { createPrismaPersonStore } from './person-store.ts'
 import { createPrismaPresetPinStore } from './preset-pin-store.ts'
 import { openDatabase, openPool } from './prisma-client.ts'
 import { tellingUnavailability } from './unavailability.ts'
@@ -37,6 +44,11 @@ export function openStorage({ url, poolSize, onUnavailable }: StorageOptions) {
     access: told(createPrismaAccessStore(database)),
     clientKeys: told(createPrismaClientKeyStore(database)),
     signingKeys: told(createPrismaSigningKeyStore(database)),
+    oauthClients: told(createPrismaOauthClientStore(database)),
+    clientDocuments: told(createPrismaClientDocumentStore(database)),
+    artifacts: told(createPrismaArtifactStore(database)),
+    rates: told(createPrismaRateCounter(database)),
+    people: told(createPrismaPersonStore(database)),
     grants: told(createPrismaGrantStore(database)),
     connectors: told(createPrismaConnectorStore(database)),
     connections: told(createPrismaConnectionStore(database, pool)),

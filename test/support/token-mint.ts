@@ -1,5 +1,5 @@
 import { type JWTHeaderParameters, SignJWT } from 'jose'
-import { grantClaim } from '../../src/authorization-server/verify-access-token.ts'
+import { grantClaim } from '../../src/authorization-server/read-access-token.ts'
 import { addMs } from '../../src/kernel/clock.ts'
 import { newId } from '../../src/kernel/id.ts'
 import { Secret } from '../../src/kernel/secret.ts'

@@ -4,13 +4,13 @@ import { html, type SafeHtml } from './html.ts'
 export const pageStyle: SafeHtml = html`
 :root {
   color-scheme: light dark;
-  --ground: #f4f6f6; --card: #ffffff; --line: #dce3e2; --ink: #14211f; --soft: #4e5f5c;
+  --ground: #f4f6f6; --card: #ffffff; --line: #dce3e2; --control: #6f827e; --ink: #14211f; --soft: #4e5f5c;
   --accent: #0b6b62; --accent-strong: #084f48; --on-accent: #ffffff;
   --good: #1c6b37; --good-ground: #e5f4ea; --bad: #a3261d; --bad-ground: #fbeae8; --code: #eef2f2;
 }
 @media (prefers-color-scheme: dark) {
   :root {
-    --ground: #0e1514; --card: #16201e; --line: #2b3a37; --ink: #e9f0ee; --soft: #a5b6b2;
+    --ground: #0e1514; --card: #16201e; --line: #2b3a37; --control: #7f938e; --ink: #e9f0ee; --soft: #a5b6b2;
     --accent: #63d2c3; --accent-strong: #8be3d7; --on-accent: #06211d;
     --good: #86dda2; --good-ground: #14321f; --bad: #ffa79f; --bad-ground: #3b1a17; --code: #0f1817;
   }
@@ -50,6 +50,14 @@ pre code { padding: 0; border: 0; background: none; }
   background: var(--accent); color: var(--on-accent); font: inherit; font-weight: 650;
 }
 .next { margin: 24px 0 14px; }
+.quiet { margin-top: 10px; background: transparent; color: var(--accent); border-color: var(--control); }
+.quiet:hover { background: var(--code); color: var(--accent-strong); }
+.link { display: block; margin: 16px auto 0; padding: 6px 10px; border: 0; background: none; color: var(--accent); font: inherit; font-size: .9375rem; text-decoration: underline; text-underline-offset: 3px; cursor: pointer; }
+.warning { padding: 12px 16px; border-radius: 10px; background: var(--bad-ground); }
+.warning strong { color: var(--bad); }
+label { display: block; font-weight: 650; }
+label + .soft { margin-bottom: 8px; }
+.field { display: block; width: 100%; margin: 0 0 14px; padding: 12px 14px; border: 1px solid var(--control); border-radius: 10px; background: var(--card); color: var(--ink); font: inherit; }
 .button:hover { background: var(--accent-strong); color: var(--on-accent); }
 .button:focus-visible { border-radius: 10px; }
 details { margin-top: 8px; font-weight: 400; }

@@ -11,6 +11,7 @@ import type { PresetCatalog } from '../../presets/match-preset.ts'
 import { apiPrefix } from '../api-router.ts'
 import type { BrowserCookie } from '../browser-cookie.ts'
 import { requestRecord } from '../front-door.ts'
+import { isOwnForm } from '../own-form.ts'
 import { continuePage } from '../pages/continue-page.ts'
 import { forwardingPage } from '../pages/forwarding-page.ts'
 import { linkPage } from '../pages/link-page.ts'
@@ -61,7 +62,7 @@ export function createConnectPages(deps: Deps): Router {
   })
 
   router.post('/connect/:ticket', async (ctx) => {
-    if (!isOwnForm(ctx)) throw new AppError('forbidden', 'press came from another site')
+    if (!isOwnForm(ctx, publicUrl)) throw new AppError('forbidden', 'press came from another site')
     const open = await readTicket(String(ctx.params.ticket))
     if (open === null) return sendPage(ctx, publicUrl, (nonce) => linkPage({ problem: 'unusable' }, nonce), 404)
     await forward(ctx, open)
@@ -108,14 +109,6 @@ export function createConnectPages(deps: Deps): Router {
 
   function failed(ctx: Context, code: ErrorCode, nonce: string): string {
     return resultPage({ outcome: 'failed', code, requestId: requestRecord(ctx.req).requestId }, nonce)
-  }
-
-  /** The press must come from our own page. Browsers say so; those too old for `Sec-Fetch-Site` send an origin. */
-  function isOwnForm(ctx: Context): boolean {
-    const site = ctx.get('Sec-Fetch-Site')
-    if (site !== '') return site === 'same-origin'
-    const origin = ctx.get('Origin')
-    return origin === '' || origin === publicUrl.origin
   }
 }
 

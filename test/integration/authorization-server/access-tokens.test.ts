@@ -100,7 +100,7 @@ describe('access tokens of ours at the MCP endpoint', () => {
       expect(await refusal(await mint.token(connector, grant, { claims }))).to.equal(refused)
   })
 
-  // @guards src/authorization-server/verify-access-token.ts:createKeySet
+  // @guards src/authorization-server/read-access-token.ts:createKeySet
   it('TK-01: must be signed by our key with RS256; keys they bring and tricks with alg are refused', async () => {
     const token = await mint.token(connector, grant)
     const [head = '', payload = '', signature = ''] = token.split('.')
@@ -140,13 +140,13 @@ describe('access tokens of ours at the MCP endpoint', () => {
     expect((await call(token)).status, 'control').to.equal(200)
   })
 
-  // @guards src/authorization-server/verify-access-token.ts:createVerifyAccessToken
+  // @guards src/authorization-server/read-access-token.ts:createReadAccessToken
   it('TK-02: must be of type at+jwt', async () => {
     for (const typ of ['JWT', 'jwt', 'id+jwt', 'connect+jwt', ''])
       expect(await refusal(await mint.token(connector, grant, { header: { typ } })), typ).to.equal(refused)
   })
 
-  // @guards src/authorization-server/verify-access-token.ts:createVerifyAccessToken
+  // @guards src/authorization-server/read-access-token.ts:createReadAccessToken
   it('TK-04: must be in time, by numbers, and live no longer than ours do', async () => {
     const now = Math.floor(Date.now() / 1000)
     for (const claims of [

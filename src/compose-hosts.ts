@@ -1,0 +1,103 @@
+import type Router from '@koa/router'
+import { createAuthorizationServer } from './authorization-server/authorization-server.ts'
+import { createMintConnectToken, createRedeemConnectToken } from './authorization-server/connect-token.ts'
+import { type ConsentConnectionDeps, createConsentConnection } from './authorization-server/consent-connection.ts'
+import { createFetchClient } from './authorization-server/fetch-client.ts'
+import { createPendingRequests } from './authorization-server/pending-request.ts'
+import { createPersonSessions } from './authorization-server/person-session.ts'
+import { createReadAccessToken } from './authorization-server/read-access-token.ts'
+import { createRegisterOauthClient } from './authorization-server/register-client.ts'
+import { createVerifyAccessToken } from './authorization-server/verify-access-token.ts'
+import type { Settings } from './config/settings.ts'
+import type { GuardedFetch } from './egress/guarded-fetch.ts'
+import type { BrowserCookie } from './http/browser-cookie.ts'
+import { createFormToken } from './http/form-token.ts'
+import { createOauthErrorPage } from './http/oauth-error-page.ts'
+import { createPersonCookie } from './http/person-cookie.ts'
+import { createConsentPages } from './http/routes/consent-pages.ts'
+import { createHostRoutes } from './http/routes/host-routes.ts'
+import { createOauthRoutes } from './http/routes/oauth-routes.ts'
+import { createResourceMetadataRoutes } from './http/routes/resource-metadata-routes.ts'
+import type { Clock } from './kernel/clock.ts'
+import type { Logger } from './log/logger.ts'
+import type { PresetCatalog } from './presets/match-preset.ts'
+import type { Storage } from './storage/open-storage.ts'
+import { createStoredKeys } from './vault/stored-keys.ts'
+import type { Vault } from './vault/vault.ts'
+
+type Deps = {
+  readonly settings: Settings
+  readonly storage: Storage
+  readonly presets: PresetCatalog
+  readonly fetch: GuardedFetch
+  readonly vault: Vault
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+type PageDeps = ConsentConnectionDeps & { readonly browserCookie: BrowserCookie }
+
+/** Everything that hosts and their people meet, wired: part of the composition root. */
+export function composeHosts({ settings, storage, presets, fetch, vault, clock, log }: Deps) {
+  const publicUrl = settings.PUBLIC_URL
+  const { connectors, grants, oauthClients: clients, artifacts, rates, people } = storage
+  const signingKeys = createStoredKeys({ store: storage.signingKeys, vault, table: 'signing_keys', algorithm: 'RS256' })
+
+  const readAccessToken = createReadAccessToken({ keys: signingKeys, grants, publicUrl, clock })
+  const registerClient = createRegisterOauthClient({
+    clients,
+    artifacts,
+    rates,
+    clock,
+    maxPerMinute: settings.REGISTRATIONS_PER_MINUTE,
+  })
+  const authorizationServer = createAuthorizationServer({
+    clients,
+    grants,
+    artifacts,
+    signingKeys,
+    readAccessToken,
+    fetchClient: createFetchClient({ fetch, documents: storage.clientDocuments, clock }),
+    connectors,
+    showError: createOauthErrorPage(publicUrl),
+    vault,
+    clock,
+    log,
+    publicUrl,
+    accessTokenTtlSeconds: settings.ACCESS_TOKEN_TTL,
+    refreshGraceMs: settings.REFRESH_GRACE * 1000,
+  })
+  const pendingRequests = createPendingRequests({
+    authorizationServer,
+    artifacts,
+    grants,
+    clients,
+    connectors,
+    clock,
+    publicUrl,
+  })
+
+  return {
+    verifyAccessToken: createVerifyAccessToken({ readAccessToken, publicUrl }),
+
+    apiRoutes: createHostRoutes({ mintConnectToken: createMintConnectToken({ connectors, people, clock }) }),
+
+    /** For the server process: metadata, protocol, and the pages on which people decide. */
+    createRouters: ({ browserCookie, ...connecting }: PageDeps): Router[] => [
+      createResourceMetadataRoutes({ publicUrl }),
+      createOauthRoutes({ authorizationServer, registerClient, signingKeys }),
+      createConsentPages({
+        pendingRequests,
+        personSessions: createPersonSessions({ people, clock }),
+        people,
+        redeemConnectToken: createRedeemConnectToken({ people, rates, clock }),
+        consentConnection: createConsentConnection(connecting),
+        presets,
+        browserCookie,
+        personCookie: createPersonCookie(publicUrl),
+        formToken: createFormToken(vault.deriveKeys('form-token')),
+        publicUrl,
+      }),
+    ],
+  }
+}
