@@ -7,7 +7,7 @@ import type {
 import type { Patchbay } from './patchbay.ts'
 import { type Browser, createBrowser, type Page } from './upstreams/browser.ts'
 
-export const hostCallback = 'http://127.0.0.1:33418/callback'
+const hostCallback = 'http://127.0.0.1:33418/callback'
 
 /** A host as the MCP SDK 1.x makes them: it remembers what it was given, and hands URLs to a browser. */
 export type Host = OAuthClientProvider & {
@@ -75,19 +75,19 @@ function required<T>(value: T | undefined): T {
 }
 
 /** A browser that stops where it would leave for the host. */
-export function hostBrowser(callback = hostCallback): Browser {
+function hostBrowser(callback = hostCallback): Browser {
   return createBrowser({ stopAt: [callback] })
 }
 
 /** Opens the host's request, says who one is, and presses Authorize. @returns what the host's callback is called with */
-export async function consent(host: Host, name: string, browser = hostBrowser()): Promise<URL> {
+async function consent(host: Host, name: string, browser = hostBrowser()): Promise<URL> {
   await browser.open(host.authorizationUrl().href)
   const page = await browser.submit({ button: 'Continue as this person', fields: { name } })
   return authorizeOn(browser, page, name)
 }
 
 /** Connects first where that is asked for, as `account` of the sandbox, then presses Authorize. */
-export async function authorizeOn(browser: Browser, page: Page, account: string): Promise<URL> {
+async function authorizeOn(browser: Browser, page: Page, account: string): Promise<URL> {
   if (!page.html.includes('value="authorize"')) {
     const next = await browser.submit({ button: 'connect' })
     const isSandbox = new URL(next.url).origin !== new URL(page.url).origin
