@@ -1,4 +1,3 @@
-import type Router from '@koa/router'
 import { createAuthorizationServer } from './authorization-server/authorization-server.ts'
 import { createMintConnectToken, createRedeemConnectToken } from './authorization-server/connect-token.ts'
 import { type ConsentConnectionDeps, createConsentConnection } from './authorization-server/consent-connection.ts'
@@ -83,7 +82,7 @@ export function composeHosts({ settings, storage, presets, fetch, vault, clock, 
     apiRoutes: createHostRoutes({ mintConnectToken: createMintConnectToken({ connectors, people, clock }) }),
 
     /** For the server process: metadata, protocol, and the pages on which people decide. */
-    createRouters: ({ browserCookie, ...connecting }: PageDeps): Router[] => [
+    createRouters: ({ browserCookie, ...connecting }: PageDeps) => [
       createResourceMetadataRoutes({ publicUrl }),
       createOauthRoutes({ authorizationServer, registerClient, signingKeys }),
       createConsentPages({
