@@ -2,8 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createBootstrapAccess, createIssueApiKey } from './access/api-key.ts'
 import { type CredentialSource, createAuthenticate } from './access/authenticate.ts'
 import { createKnownCallers } from './access/known-callers.ts'
+import { createOidcKeys } from './access/oidc-issuer.ts'
 import { createScanLimit } from './access/scan-limit.ts'
 import { createVerifyCaller } from './access/verify-caller.ts'
+import { createVerifyOidcToken } from './access/verify-oidc-token.ts'
 import { composeHosts } from './compose-hosts.ts'
 import { composeRefresh, type RefreshParts } from './compose-refresh.ts'
 import { productVersion } from './config/product-version.ts'
@@ -119,7 +121,30 @@ export function createApp(options: AppOptions) {
   const registerClient = createRegisterClient({ fetch, jwksUri: new URL(clientKeysPath, publicUrl).href })
   const tokenEndpoint = createTokenEndpoint({ fetch, clock, signingKey: clientKeys.signing })
 
-  const verifyCaller = createVerifyCaller({ access, clock, adminApiKey: settings.ADMIN_API_KEY, verifyToken: null })
+  const verifyOidcToken = () => {
+    const issuer = settings.OIDC_ISSUER
+    if (issuer === undefined) return null
+    return createVerifyOidcToken({
+      keys: createOidcKeys({ issuer, fetch, clock }),
+      issuer,
+      audience: settings.OIDC_AUDIENCE ?? publicUrl.origin,
+      mapping: {
+        tenant: settings.OIDC_TENANT_CLAIM,
+        subject: settings.OIDC_SUBJECT_CLAIM,
+        kind: settings.OIDC_KIND_CLAIM,
+        roles: settings.OIDC_ROLES_CLAIM,
+        adminRole: settings.OIDC_ADMIN_ROLE,
+      },
+      access,
+      clock,
+    })
+  }
+  const verifyCaller = createVerifyCaller({
+    access,
+    clock,
+    adminApiKey: settings.ADMIN_API_KEY,
+    verifyToken: verifyOidcToken(),
+  })
   const identify = createAuthenticate({ verifyCaller })
   const authenticate = async (source: CredentialSource) => (await identify(source)).principal
   const findClient = createFindClient({ registrations, presets, presetPins, vault })

@@ -37,6 +37,12 @@ export type AccessStore = {
   findTenantById(id: string): Promise<Tenant | null>
   /** The tenant of that slug, made when it is missing. */
   ensureTenant(slug: string, name: string): Promise<Tenant>
+  /** The principal's id; the principal is made when it is missing. */
+  ensurePrincipal(who: {
+    readonly tenantId: string
+    readonly kind: PrincipalKind
+    readonly subject: string
+  }): Promise<string>
   /** Adds a key, and its principal when nobody of that kind and subject was here before. */
   createApiKey(key: NewApiKey): Promise<ApiKey>
   /** The same for a key that may be there already, of that tenant and label; one that was revoked works again. */

@@ -40,6 +40,14 @@ const httpOrigin = z
     message: 'must be https; plain http is for localhost only',
   })
 
+/** As it stands in tokens, letter for letter; only its form is judged. */
+const issuer = z
+  .url({ protocol: /^https?$/, error: 'must be an https URL' })
+  .refine((value) => new URL(value).protocol === 'https:' || isLoopbackOrigin(new URL(value)), {
+    message: 'must be https; plain http is for localhost only',
+  })
+  .refine((value) => !/[?#]/.test(value), { message: 'must have neither query nor fragment' })
+
 export const settingTable = {
   PORT: { schema: port, fallback: '8333', about: 'Port of the API, the pages and the MCP endpoints.' },
   HOST: {
@@ -79,6 +87,35 @@ export const settingTable = {
       .transform((value) => new Secret(value)),
     secret: true,
     about: "Makes an operator's key with this value in tenant `default` (32 characters or more).",
+  },
+  OIDC_ISSUER: {
+    schema: issuer,
+    about:
+      "The organisation's OpenID Connect issuer. Its access tokens (JWT) are taken by the API and the MCP endpoints beside API keys. It is asked through the egress guard: list a private one in `EGRESS_ALLOW`.",
+  },
+  OIDC_AUDIENCE: {
+    schema: text.min(1),
+    about: 'The audience (`aud`) that those tokens must be for. Default: `PUBLIC_URL`.',
+  },
+  OIDC_TENANT_CLAIM: {
+    schema: text.min(1),
+    about:
+      "The claim that holds the tenant's slug; a tenant that is not known is refused. Unset: everybody is in tenant `default`. In this and the other claims a name with dots is a path.",
+  },
+  OIDC_SUBJECT_CLAIM: {
+    schema: text.min(1),
+    fallback: 'sub',
+    about: 'The claim that names the person, agent or service.',
+  },
+  OIDC_KIND_CLAIM: {
+    schema: text.min(1),
+    about: 'The claim that holds `user`, `agent` or `service`. Unset, or not in a token: `user`.',
+  },
+  OIDC_ROLES_CLAIM: { schema: text.min(1), fallback: 'roles', about: 'The claim that lists roles.' },
+  OIDC_ADMIN_ROLE: {
+    schema: text.min(1),
+    fallback: 'patchbay-admin',
+    about: 'The role in that list that makes an administrator. Everybody else is a member.',
   },
   ENCRYPTION_KEYS: {
     schema: secret,

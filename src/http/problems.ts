@@ -31,6 +31,11 @@ export const problemFaces: Readonly<Record<ErrorCode, Face>> = {
   },
   forbidden: { status: 403, title: 'Not allowed', detail: 'This key may not do that.' },
   not_found: { status: 404, title: 'Not found', detail: 'There is nothing here, or nothing that you may see.' },
+  issuer_unavailable: {
+    status: 503,
+    title: 'Issuer unavailable',
+    detail: 'The issuer of your access token cannot be reached, so the token cannot be checked. Try again in a moment.',
+  },
   url_invalid: { status: 400, title: 'Invalid URL', detail: 'The URL is not valid.' },
   url_not_allowed: {
     status: 400,

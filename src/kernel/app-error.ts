@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'unauthenticated'
   | 'forbidden'
   | 'not_found'
+  | 'issuer_unavailable'
   // connectors
   | 'url_invalid'
   | 'url_not_allowed'

@@ -56,6 +56,12 @@ const faces: Partial<Record<ErrorCode, Face>> = {
     detail: 'The connection is being renewed. Send the request again.',
     retryAfterSeconds: 1,
   },
+  issuer_unavailable: {
+    status: 503,
+    detail:
+      'The issuer of your access token cannot be reached, so the token cannot be checked. Send the request again.',
+    retryAfterSeconds: 5,
+  },
   storage_unavailable: {
     status: 503,
     detail: 'Patchbay cannot reach its database. Send the request again.',

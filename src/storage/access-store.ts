@@ -40,6 +40,11 @@ export function createPrismaAccessStore(database: Database): AccessStore {
       return database.tenant.findUniqueOrThrow({ where: { slug }, select: tenantFacts })
     },
 
+    async ensurePrincipal(who) {
+      const known = await database.principal.findUnique({ where: { tenantId_kind_subject: who }, select: { id: true } })
+      return (known ?? (await ensurePrincipal(database, who))).id
+    },
+
     async createApiKey({ tenantId, kind, subject, scopes, ...key }) {
       return database.$transaction(async (transaction) => {
         const principal = await ensurePrincipal(transaction, { tenantId, kind, subject })
