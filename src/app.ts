@@ -31,7 +31,6 @@ import { createRecoverUnauthorized } from './connections/recover-unauthorized.ts
 import { createRedeemCallback } from './connections/redeem-callback.ts'
 import { createRedirectPolicy } from './connections/redirect-policy.ts'
 import { createRefreshAtOnce } from './connections/refresh-at-once.ts'
-import { createRefreshDue } from './connections/refresh-due.ts'
 import { createResolveUpstream } from './connections/resolve-upstream.ts'
 import { createRevokeGrant } from './connections/revoke-grant.ts'
 import { createStartFlow } from './connections/start-flow.ts'
@@ -109,6 +108,7 @@ export function createApp(options: AppOptions) {
   const storage = openStorage({
     url: databaseUrl,
     poolSize: settings.DATABASE_POOL_SIZE,
+    issuerLimits: { slotsPerIssuer: settings.REFRESH_PER_ISSUER, breaker: timings.refresh.breaker },
     onUnavailable: metrics.databaseFailed,
   })
   const { access, connectors, connections, tickets, flows, registrations, events, presetPins } = storage
@@ -163,10 +163,13 @@ export function createApp(options: AppOptions) {
   const prepareAuthorization = createPrepareAuthorization({ findServer, chooseClient, presets })
   const revokeGrant = createRevokeGrant({ tokenEndpoint, findClient, background, vault })
   const mintTicket = createMintTicket({ tickets, vault, clock, ticketTtlMs: timings.ticketTtlMs })
+  const expireAccess = createExpireAccess({ connections, mintTicket, clock })
   const refreshing = composeRefresh({
     settings,
     timings: timings.refresh,
     leases: storage.leases,
+    issuers: storage.issuers,
+    due: storage.due,
     connections,
     registrations,
     tokenEndpoint,
@@ -177,11 +180,10 @@ export function createApp(options: AppOptions) {
     vault,
     clock,
     random,
+    expireAccess,
     parts: options.refresh ?? {},
   })
   const { refreshConnection } = refreshing
-  const expireAccess = createExpireAccess({ connections, mintTicket, clock })
-  const refreshDue = createRefreshDue({ connections, refreshConnection, expireAccess })
   const redirectPolicy = createRedirectPolicy({
     publicUrl,
     allow: settings.REDIRECT_URL_ALLOW ?? [],
@@ -386,7 +388,6 @@ export function createApp(options: AppOptions) {
     connections,
     presets,
     presetPins,
-    refreshDue,
     /** Leases, single renewals and what waits for the database: what scheduled runs are made of. */
     refreshing,
     webhooks,

@@ -2,6 +2,7 @@ import { createApp } from '../src/app.ts'
 import { systemClock } from '../src/kernel/clock.ts'
 import { createLogger } from '../src/log/logger.ts'
 import { startMetricsServer } from '../src/metrics-server.ts'
+import { refreshJob } from '../src/queue/jobs.ts'
 import { createQueueBackend } from '../src/queue/queue-backend.ts'
 import { createRefreshQueue } from '../src/queue/refresh-queue.ts'
 import { tellFailing } from '../src/readiness.ts'
@@ -26,14 +27,23 @@ await runProcess(log, async () => {
   app.refreshing.spill.replay()
   const backend = createQueueBackend({ redisUrl: settings.REDIS_URL, databaseUrl })
   const refreshQueue = createRefreshQueue(backend, log)
-  const worker = startRefreshWorker({ backend, refreshDue: app.refreshDue, log })
+  const { due, runRefreshes } = app.refreshing
   const sweep = startSweep({
-    connections: app.connections,
+    due,
     refreshQueue,
     clock: systemClock,
     log,
     intervalMs: settings.SWEEP_INTERVAL * 1000,
+    onClaimed: (lateMs) => app.metrics.refresh.claimed(lateMs),
   })
+  const worker = startRefreshWorker({
+    backend,
+    runRefreshes,
+    log,
+    concurrency: settings.REFRESH_CONCURRENCY,
+    onMore: sweep.nudge,
+  })
+  app.metrics.watch('queueJobs', async () => [{ label: refreshJob.queue, value: await refreshQueue.count() }])
   const webhookWorker = startWebhookWorker({
     backend,
     webhooks: app.webhooks,

@@ -1,47 +1,80 @@
-import type { ConnectionStore } from '../src/connections/store.ts'
+import type { Claim, DueBatch, DueStore } from '../src/connections/due-store.ts'
 import type { Clock } from '../src/kernel/clock.ts'
 import type { Logger } from '../src/log/logger.ts'
 import type { RefreshQueue } from '../src/queue/refresh-queue.ts'
 
 type Deps = {
-  readonly connections: Pick<ConnectionStore, 'claimDue'>
-  readonly refreshQueue: RefreshQueue
+  readonly due: Pick<DueStore, 'claim' | 'putBack'>
+  readonly refreshQueue: Pick<RefreshQueue, 'add'>
   readonly clock: Clock
   readonly log: Logger
   readonly intervalMs: number
+  /** Told of each issuer's claim: how long the first of its connections was overdue, milliseconds. */
+  readonly onClaimed: (lateMs: number) => void
 }
 
-const batchSize = 200
-/** A claimed connection whose job got lost is found again after this time. */
-const claimMs = 60_000
+export type Sweep = {
+  /** Sweeps at once: there is more to do than was claimed. */
+  nudge(): void
+  stop(): Promise<void>
+}
+
+/** A claimed connection whose job got lost is found again after `claimMs`; the job goes on claiming by itself. */
+const claim: Claim = { perIssuer: 100, claimMs: 60_000 }
 
 /**
  * Asks PostgreSQL, again and again, which connections are due, and hands them to the queue. Every worker does this; claims
  * skip each other's rows, so no leader is needed.
  */
-export function startSweep({ connections, refreshQueue, clock, log, intervalMs }: Deps): { stop(): Promise<void> } {
+export function startSweep({ due, refreshQueue, clock, log, intervalMs, onClaimed }: Deps): Sweep {
   let timer: NodeJS.Timeout | undefined
   let isStopping = false
-  let running: Promise<void> = sweepOnce()
+  let isNudged = false
+  let isRunning = false
+  let running: Promise<void> = sweep()
+
+  async function sweep(): Promise<void> {
+    isRunning = true
+    do {
+      isNudged = false
+      await sweepOnce()
+    } while (isNudged && !isStopping)
+    isRunning = false
+    if (!isStopping) timer = setTimeout(start, intervalMs)
+  }
 
   async function sweepOnce(): Promise<void> {
     try {
-      for (;;) {
-        const due = await connections.claimDue(clock.now(), batchSize, claimMs)
-        await refreshQueue.add(due)
-        if (due.length < batchSize || isStopping) break
-      }
+      const batches = await due.claim(clock.now(), claim)
+      for (const { lateMs } of batches) onClaimed(lateMs)
+      await enqueue(batches)
     } catch (err) {
       // the next sweep tries again; what was claimed comes back by itself
       log.warn({ err }, 'sweep failed')
     }
-    if (isStopping) return
-    timer = setTimeout(() => {
-      running = sweepOnce()
-    }, intervalMs)
+  }
+
+  /** What the queue does not take is due again at once, for a worker that reaches it. */
+  async function enqueue(batches: readonly DueBatch[]): Promise<void> {
+    try {
+      await refreshQueue.add(batches)
+    } catch (error) {
+      for (const { issuer, references } of batches) await due.putBack(issuer, references, clock.now())
+      throw error
+    }
+  }
+
+  function start(): void {
+    clearTimeout(timer)
+    running = sweep()
   }
 
   return {
+    nudge() {
+      if (isStopping) return
+      if (isRunning) isNudged = true
+      else start()
+    },
     async stop() {
       isStopping = true
       clearTimeout(timer)

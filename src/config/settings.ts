@@ -265,6 +265,17 @@ export const settingTable = {
     fallback: '300',
     about: 'How long access tokens of the sandbox live, in seconds.',
   },
+  REFRESH_CONCURRENCY: {
+    schema: number(1, 1000, 'must be a whole number from 1 to 1000'),
+    fallback: '50',
+    about: 'Scheduled token refreshes that one worker has under way at once.',
+  },
+  REFRESH_PER_ISSUER: {
+    schema: number(1, 100, 'must be a whole number from 1 to 100'),
+    fallback: '4',
+    about:
+      'Token requests that one authorization server gets at once, from all processes together. One of them is kept for whoever waits.',
+  },
   SWEEP_INTERVAL: {
     schema: z.coerce.number('must be seconds').min(0.1, 'must be 0.1 seconds or more'),
     fallback: '5',

@@ -17,6 +17,26 @@ export const defaultTimings = {
     maxPollMs: 400,
     /** For a database that is out of reach at the end of a process, while a new token waits for it. */
     spillMs: 20_000,
+    /** Of the scheduled refreshes of one issuer by one process. */
+    run: {
+      /** After this time others get their turn. */
+      budgetMs: 10_000,
+      /** Connections are leased for so long ahead of their turn. */
+      aheadMs: 250,
+    },
+    /** Places at an authorization server. */
+    places: {
+      holdMs: 15_000,
+      heartbeatMs: 5_000,
+      safetyMs: 1_000,
+      /** How long somebody waits for one. */
+      waitMs: 10_000,
+      pollMs: 100,
+    },
+    /** An authorization server that fails so often in a row is left alone for a while, each time for twice as long. */
+    breaker: { threshold: 5, firstPauseMs: 5_000, maxPauseMs: 300_000 },
+    /** More rejections than this within the window, and than this share of the grants: then grants are kept. */
+    rejections: { count: 20, share: 0.05, windowMs: 300_000, holdMs: 1_800_000 },
   },
   shutdown: {
     /** For load balancers to notice that readiness is gone. */

@@ -34,6 +34,10 @@ export type LeaseKeeper = {
   readonly owner: string
   /** Takes what can be had of these, in one statement. What is missing from the result is held by somebody else, or moved on. */
   take(references: readonly LeaseReference[]): Promise<Leased[]>
+  /** The same for up to `limit` connections of an issuer that are due at `now`. */
+  takeDue(issuer: string, now: Date, limit: number): Promise<Leased[]>
+  /** Gives a lease back without anything having been tried; the connection is due at `dueAt`, or at once. */
+  giveBack(leased: Leased, dueAt?: Date): Promise<void>
   /** Stops prolonging a lease that was given back, or no longer matters. */
   forget(leased: Leased): void
   /** Stops the heartbeat. Leases that are still held run out by themselves. */
@@ -105,30 +109,42 @@ export function createLeaseKeeper({ leases, clock, monotonic, owner, timings }: 
     }
   }
 
+  async function keepAll(lease: () => Promise<LeasedRow[]>): Promise<Leased[]> {
+    const sentAt = instant()
+    const taken = (await lease()).map((row) => {
+      const one = keep(sentAt)
+      kept.get(row.connection.id)?.end()
+      kept.set(row.connection.id, one)
+      return { ...row, lease: one.lease }
+    })
+    watch()
+    return taken
+  }
+
+  function forget({ connection, lease }: Leased): void {
+    const one = kept.get(connection.id)
+    if (one?.lease !== lease) return
+    one.end()
+    kept.delete(connection.id)
+    watch()
+  }
+
   return {
     owner,
 
     async take(references) {
-      if (references.length === 0) return []
-      const sentAt = instant()
-      const rows = await leases.takeLeases(references, owner, timings.leaseMs)
-      const taken = rows.map((row) => {
-        const one = keep(sentAt)
-        kept.get(row.connection.id)?.end()
-        kept.set(row.connection.id, one)
-        return { ...row, lease: one.lease }
-      })
-      watch()
-      return taken
+      return references.length === 0 ? [] : keepAll(() => leases.takeLeases(references, owner, timings.leaseMs))
     },
 
-    forget({ connection, lease }) {
-      const one = kept.get(connection.id)
-      if (one?.lease !== lease) return
-      one.end()
-      kept.delete(connection.id)
-      watch()
+    takeDue: (issuer, now, limit) =>
+      keepAll(() => leases.takeDueLeases({ issuer, now, limit }, owner, timings.leaseMs)),
+
+    async giveBack(leased, dueAt) {
+      forget(leased)
+      await leases.giveBack(leased, owner, dueAt)
     },
+
+    forget,
 
     close() {
       clearInterval(timer)

@@ -45,6 +45,11 @@ export type LeaseStore = {
    */
   takeLeases(references: readonly LeaseReference[], owner: string, leaseMs: number): Promise<LeasedRow[]>
   /**
+   * The same for up to `limit` connections of an issuer that are due at `now`, the longest overdue first; whoever asks at the
+   * same moment gets others.
+   */
+  takeDueLeases(due: { issuer: string; now: Date; limit: number }, owner: string, leaseMs: number): Promise<LeasedRow[]>
+  /**
    * Prolongs leases that are still held, in one statement.
    *
    * @returns the ids of those

@@ -8,8 +8,6 @@ export type ConnectionChanges = Partial<
   Omit<Connection, 'id' | 'tenantId' | 'connectorId' | 'scope' | 'subjectId' | 'updatedAt'>
 >
 
-export type DueConnection = { readonly id: string; readonly tenantId: string; readonly tokenVersion: number }
-
 /** Where connections are kept. PostgreSQL is the only authority on who holds a grant and who may renew it. */
 export type ConnectionStore = {
   find(tenantId: string, id: string): Promise<Connection | null>
@@ -36,11 +34,6 @@ export type ConnectionStore = {
    * @returns the new connection; null when somebody else was first: read again and decide again
    */
   compareAndSet(seen: Connection, changes: ConnectionChanges, event?: NewEvent): Promise<Connection | null>
-  /**
-   * Claims up to `limit` connections whose refresh is due at `now`, skipping those that another process is claiming,
-   * and moves their next attempt on by `claimMs`, so that a lost job is found again.
-   */
-  claimDue(now: Date, limit: number, claimMs: number): Promise<DueConnection[]>
 }
 
 /** What an authorization attempt is pinned to: the server and the client, as found before the person left. */

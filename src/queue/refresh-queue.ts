@@ -1,11 +1,14 @@
-import type { DueConnection } from '../connections/store.ts'
+import type { DueBatch } from '../connections/due-store.ts'
+import { newId } from '../kernel/id.ts'
 import type { Logger } from '../log/logger.ts'
 import { type RefreshJobData, refreshJob } from './jobs.ts'
 import type { QueueBackend } from './queue-backend.ts'
 
 export type RefreshQueue = {
-  /** Hands connections to whichever worker is free. One job for each connection and version, however often it is asked for. */
-  add(due: readonly DueConnection[]): Promise<void>
+  /** Hands what is due to whichever workers are free: one job for each issuer. */
+  add(due: readonly DueBatch[]): Promise<void>
+  /** How many jobs wait or run. */
+  count(): Promise<number>
   close(): Promise<void>
 }
 
@@ -17,12 +20,17 @@ export function createRefreshQueue(backend: QueueBackend, log: Logger): RefreshQ
     async add(due) {
       if (due.length === 0) return
       await queue.addBulk(
-        due.map(({ id, tenantId, tokenVersion }) => ({
+        due.map(({ issuer, references }) => ({
           name: refreshJob.queue,
-          data: { tenantId, connectionId: id, tokenVersion } satisfies RefreshJobData,
-          opts: { jobId: `refresh-${id}-${tokenVersion}` },
+          data: { issuer, references: [...references] } satisfies RefreshJobData,
+          // fresh, so that no job that is still there, finished or stuck, is taken for this one
+          opts: { jobId: `refresh-${newId()}` },
         })),
       )
+    },
+    async count() {
+      const counts = await queue.getJobCounts('waiting', 'active', 'prioritized', 'delayed')
+      return Object.values(counts).reduce((sum, each) => sum + each, 0)
     },
     close: () => queue.close(),
   }

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import type { Connection } from '../connections/connection.ts'
-import type { ConnectionStore, DueConnection } from '../connections/store.ts'
+import type { ConnectionStore } from '../connections/store.ts'
 import { newId } from '../kernel/id.ts'
 import { changeConnection } from './change-connection.ts'
 import type { Connection as ConnectionRow } from './generated/client.ts'
@@ -85,16 +85,6 @@ export function createPrismaConnectionStore(database: Database, pool: pg.Pool): 
 
     compareAndSet(seen, changes, event) {
       return changeConnection(pool, seen, { changes, event, isLeaseReleased: false })
-    },
-
-    async claimDue(now, limit, claimMs) {
-      return database.$queryRaw<DueConnection[]>`UPDATE connections
-        SET next_refresh_at = ${now}::timestamptz + ${claimMs} * interval '1 millisecond'
-        WHERE id IN (
-          SELECT id FROM connections
-          WHERE next_refresh_at <= ${now}::timestamptz AND is_active
-          ORDER BY next_refresh_at LIMIT ${limit} FOR UPDATE SKIP LOCKED)
-        RETURNING id, tenant_id AS "tenantId", token_version AS "tokenVersion"`
     },
   }
 }

@@ -3,26 +3,43 @@ import type { LeasedRow, LeaseReference, LeaseStore } from '../connections/lease
 import { changeConnection } from './change-connection.ts'
 import { connectionColumns, connectorColumns, registrationColumns, selectList } from './columns.ts'
 
+const free = 'SELECT c.id, c.connector_id, c.registration_id, c.refresh_started_at AS interrupted_at'
+
+/** @param owner and `ms` are the parameters of the lease */
+const leaseFree = (owner: string, ms: string) => `UPDATE connections c
+    SET lease_owner = ${owner}::uuid, lease_until = now() + ${ms} * interval '1 millisecond', refresh_started_at = now(),
+      next_refresh_at = now() + ${ms} * interval '1 millisecond'
+    FROM free
+    JOIN connectors k ON k.id = free.connector_id
+    LEFT JOIN client_registrations r ON r.id = free.registration_id
+    WHERE c.id = free.id
+    RETURNING free.interrupted_at AS "interruptedAt", ${selectList(connectionColumns, 'c', 'connection.')},
+      ${selectList(connectorColumns, 'k', 'connector.')}, ${selectList(registrationColumns, 'r', 'registration.')}`
+
 // The rows are locked in order of their ids, so that two batches never wait for each other in a circle.
 const take = {
   name: 'take-leases',
   text: `WITH free AS (
-      SELECT c.id, c.connector_id, c.registration_id, c.refresh_started_at AS interrupted_at
+      ${free}
       FROM unnest($1::uuid[], $2::uuid[], $3::integer[], $4::integer[]) AS wanted (id, tenant_id, epoch, version)
       JOIN connections c ON c.id = wanted.id AND c.tenant_id = wanted.tenant_id
       WHERE c.grant_epoch = coalesce(wanted.epoch, c.grant_epoch) AND c.token_version = wanted.version
         AND (c.lease_until IS NULL OR c.lease_until < now())
       ORDER BY c.id
       FOR UPDATE OF c)
-    UPDATE connections c
-    SET lease_owner = $5::uuid, lease_until = now() + $6 * interval '1 millisecond', refresh_started_at = now(),
-      next_refresh_at = now() + $6 * interval '1 millisecond'
-    FROM free
-    JOIN connectors k ON k.id = free.connector_id
-    LEFT JOIN client_registrations r ON r.id = free.registration_id
-    WHERE c.id = free.id
-    RETURNING free.interrupted_at AS "interruptedAt", ${selectList(connectionColumns, 'c', 'connection.')},
-      ${selectList(connectorColumns, 'k', 'connector.')}, ${selectList(registrationColumns, 'r', 'registration.')}`,
+    ${leaseFree('$5', '$6')}`,
+}
+
+const takeDue = {
+  name: 'take-due-leases',
+  text: `WITH free AS MATERIALIZED (
+      ${free}
+      FROM connections c
+      WHERE c.issuer = $1 AND c.next_refresh_at <= $2::timestamptz AND c.is_active
+        AND (c.lease_until IS NULL OR c.lease_until < now())
+      ORDER BY c.next_refresh_at LIMIT $3
+      FOR UPDATE OF c SKIP LOCKED)
+    ${leaseFree('$4', '$5')}`,
 }
 
 const renew = {
@@ -48,6 +65,12 @@ export function createPostgresLeaseStore(pool: pg.Pool): LeaseStore {
       const column = <Name extends keyof LeaseReference>(name: Name) => references.map((reference) => reference[name])
       const values = [column('id'), column('tenantId'), column('grantEpoch'), column('tokenVersion'), owner, leaseMs]
       const { rows } = await pool.query<Readonly<Record<string, unknown>>>({ ...take, values })
+      return rows.map(toLeased)
+    },
+
+    async takeDueLeases({ issuer, now, limit }, owner, leaseMs) {
+      const values = [issuer, now, limit, owner, leaseMs]
+      const { rows } = await pool.query<Readonly<Record<string, unknown>>>({ ...takeDue, values })
       return rows.map(toLeased)
     },
 

@@ -10,9 +10,11 @@ import { createPrismaConnectionStore } from './connection-store.ts'
 import { createPrismaConnectorStore } from './connector-store.ts'
 import { createDatabaseState } from './database-state.ts'
 import { createPrismaDeliveryStore } from './delivery-store.ts'
+import { createPostgresDueStore } from './due-store.ts'
 import { createPrismaEventStore } from './event-store.ts'
 import { createPrismaFlowStore, createPrismaRegistrationStore, createPrismaTicketStore } from './flow-stores.ts'
 import { createPrismaGrantStore } from './grant-store.ts'
+import { createPostgresIssuerStore, type IssuerLimits } from './issuer-store.ts'
 import { createPrismaClientKeyStore, createPrismaSigningKeyStore } from './key-stores.ts'
 import { createPostgresLeaseStore } from './lease-store.ts'
 import { createPrismaPersonStore } from './person-store.ts'
@@ -25,6 +27,7 @@ export type StorageOptions = {
   readonly url: Secret
   /** Connections at most. */
   readonly poolSize: number
+  readonly issuerLimits: IssuerLimits
   /** Told whenever the database was out of reach, read-only, or out of connections. */
   readonly onUnavailable: () => void
 }
@@ -36,7 +39,7 @@ export type Storage = ReturnType<typeof openStorage>
  * Every store over one pool of connections, which are made when first needed. What the stores throw where the database cannot
  * be used now is AppError `storage_unavailable`, whatever Prisma and pg call it.
  */
-export function openStorage({ url, poolSize, onUnavailable }: StorageOptions) {
+export function openStorage({ url, poolSize, issuerLimits, onUnavailable }: StorageOptions) {
   const pool = openPool({ url, poolSize })
   const database = openDatabase(pool)
   const told = <Store extends object>(store: Store): Store => tellingUnavailability(store, onUnavailable)
@@ -53,6 +56,8 @@ export function openStorage({ url, poolSize, onUnavailable }: StorageOptions) {
     connectors: told(createPrismaConnectorStore(database)),
     connections: told(createPrismaConnectionStore(database, pool)),
     leases: told(createPostgresLeaseStore(pool)),
+    issuers: told(createPostgresIssuerStore(pool, issuerLimits)),
+    due: told(createPostgresDueStore(pool, issuerLimits.slotsPerIssuer)),
     tickets: told(createPrismaTicketStore(database)),
     flows: told(createPrismaFlowStore(database)),
     registrations: told(createPrismaRegistrationStore(database)),

@@ -1,0 +1,156 @@
+import { addMs, type Clock } from '../kernel/clock.ts'
+import type { Limit } from '../kernel/limit.ts'
+import { isRenewable } from './connection.ts'
+import type { DueReference, DueStore } from './due-store.ts'
+import type { ExpireAccess } from './expire-access.ts'
+import type { IssuerKeeper, Places } from './issuer-keeper.ts'
+import type { Leased, LeaseKeeper } from './lease-keeper.ts'
+import type { RefreshResult } from './refresh-result.ts'
+import type { RenewLeased } from './renew-leased.ts'
+
+export type RunTimings = {
+  /** How long one run goes on while there is more to do, so that other issuers get their turn. */
+  readonly budgetMs: number
+  /** For how long ahead connections are leased at most. */
+  readonly aheadMs: number
+}
+
+type Deps = {
+  readonly due: Pick<DueStore, 'begin' | 'putBack'>
+  readonly issuers: Pick<IssuerKeeper, 'takePlaces'>
+  readonly leases: Pick<LeaseKeeper, 'take' | 'takeDue' | 'giveBack'>
+  readonly renewLeased: RenewLeased
+  readonly expireAccess: ExpireAccess
+  /** Refreshes under way at once in this process, whatever their issuers. */
+  readonly limit: Limit
+  readonly clock: Clock
+  readonly monotonic: () => number
+  readonly onMistake: (leased: Leased, error: unknown) => void
+  readonly timings: RunTimings
+}
+
+export type RefreshRun = { readonly issuer: string; readonly references: readonly DueReference[] }
+
+export type RunReport = {
+  /** How many ended how. */
+  readonly ended: Readonly<Partial<Record<RefreshResult['kind'] | 'mistake', number>>>
+  /** Whether the issuer has, or may have, more that is due. */
+  readonly hasMore: boolean
+}
+
+const maxChunk = 50
+/** A job knows which version it was made for; a new grant begins at version 0 again, and is renewed all the same. */
+const anyEpoch = (reference: DueReference) => ({ ...reference, grantEpoch: null })
+
+/**
+ * What a refresh job does: renews the connections that it names, and goes on with others of the same issuer that are due,
+ * as long as there are some and its time lasts. It asks the issuer with as many requests at once as it has slots of it.
+ *
+ * Connections are leased just before their turn. One that was renewed, disconnected or leased since the job was made is
+ * passed over, so a job that is delivered twice is harmless; one that fails in an unforeseen way stops nobody else.
+ */
+export function createRunRefreshes(deps: Deps) {
+  const { due, issuers, leases, renewLeased, expireAccess, limit, clock, monotonic, onMistake, timings } = deps
+
+  return async ({ issuer, references }: RefreshRun, isStopping: () => boolean = () => false): Promise<RunReport> => {
+    await due.begin(issuer)
+    const places = await issuers.takePlaces(issuer, Math.max(references.length, 1))
+    if (places === null) {
+      await due.putBack(issuer, references, clock.now())
+      return { ended: {}, hasMore: false }
+    }
+    try {
+      return await run(issuer, references, places, isStopping)
+    } finally {
+      await places.leave()
+    }
+  }
+
+  async function run(
+    issuer: string,
+    references: readonly DueReference[],
+    places: Places,
+    isStopping: () => boolean,
+  ): Promise<RunReport> {
+    const deadline = monotonic() + timings.budgetMs
+    const ended: Partial<Record<RefreshResult['kind'] | 'mistake', number>> = {}
+    const named = [...references]
+    const ready: Leased[] = []
+    let hasMore = true
+    let refilling: Promise<void> | undefined
+    let chunk = places.count
+
+    const mayGoOn = () => places.mayAsk() && !isStopping() && (named.length > 0 || monotonic() < deadline)
+
+    async function refill(): Promise<void> {
+      const wanted = named.splice(0, chunk)
+      if (wanted.length > 0) ready.push(...(await leases.take(wanted.map(anyEpoch))))
+      else {
+        const more = await leases.takeDue(issuer, clock.now(), chunk)
+        hasMore = more.length === chunk
+        ready.push(...more)
+      }
+    }
+
+    async function next(): Promise<Leased | undefined> {
+      while (mayGoOn()) {
+        const leased = ready.shift()
+        if (leased !== undefined) return leased
+        if (named.length === 0 && !hasMore) return undefined
+        refilling ??= refill().finally(() => {
+          refilling = undefined
+        })
+        await refilling
+      }
+      return undefined
+    }
+
+    async function renewOne(leased: Leased): Promise<void> {
+      const startedAt = monotonic()
+      const kind = await endOf(leased)
+      ended[kind] = (ended[kind] ?? 0) + 1
+      // servers that answer fast get longer chunks: no lease is held for longer than that ahead of its turn
+      const each = Math.max(monotonic() - startedAt, 1)
+      chunk = Math.min(maxChunk, Math.max(places.count, Math.floor((timings.aheadMs / each) * places.count)))
+    }
+
+    async function lane(): Promise<void> {
+      for (;;) {
+        await limit.enter()
+        try {
+          const leased = await next()
+          if (leased === undefined) return
+          await renewOne(leased)
+        } finally {
+          limit.leave()
+        }
+      }
+    }
+
+    try {
+      await Promise.all(Array.from({ length: places.count }, lane))
+    } finally {
+      // what was not got round to: nobody shall have to wait for the lease to run out
+      await Promise.all(ready.map((leased) => leases.giveBack(leased)))
+      await due.putBack(issuer, named, clock.now())
+    }
+    return { ended, hasMore: hasMore || named.length > 0 }
+  }
+
+  async function endOf(leased: Leased): Promise<RefreshResult['kind'] | 'mistake'> {
+    try {
+      if (isRenewable(leased.connection)) return (await renewLeased(leased)).kind
+      const { accessExpiresAt } = leased.connection
+      const soon = addMs(clock.now(), timings.budgetMs)
+      await leases.giveBack(leased, accessExpiresAt !== null && accessExpiresAt > soon ? accessExpiresAt : soon)
+      await expireAccess(leased.connection)
+      return 'not_refreshable'
+    } catch (error) {
+      // the lease runs out by itself, and the connection is due again then
+      onMistake(leased, error)
+      return 'mistake'
+    }
+  }
+}
+
+export type RunRefreshes = ReturnType<typeof createRunRefreshes>
