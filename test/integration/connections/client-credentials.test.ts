@@ -122,15 +122,12 @@ describe('auth type client_credentials', () => {
   it('is renewed by the worker', async () => {
     const id = await createConnector(patchbay, server.url, withSecret)
     await connect(id)
-    const due = await patchbay.app.connections.claimDue(new Date(Date.now() + 3_600_000), 10, 60_000)
+    const { due, runRefreshes } = patchbay.app.refreshing
+    const batches = await due.claim(new Date(Date.now() + 3_600_000), { perIssuer: 10, claimMs: 60_000 })
 
-    const results = await Promise.all(
-      due.map(({ id: connectionId, tenantId, tokenVersion }) =>
-        patchbay.app.refreshDue({ connectionId, tenantId, tokenVersion }),
-      ),
-    )
+    const reports = await Promise.all(batches.map((batch) => runRefreshes(batch)))
 
-    expect(results).to.include('refreshed')
+    expect(reports.map(({ ended }) => ended)).to.deep.include({ refreshed: 1 })
     expect(issuer.tokenRequests).to.have.length(2)
     expect((await read(id)).state).to.equal('connected')
   })

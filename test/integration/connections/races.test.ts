@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { expect } from 'chai'
 import { request } from 'undici'
-import type { DueReference } from '../../../src/connections/refresh-due.ts'
+import type { DueReference } from '../../../src/connections/due-store.ts'
 import type { NewFlow } from '../../../src/connections/store.ts'
 import { addMs } from '../../../src/kernel/clock.ts'
 import { newId } from '../../../src/kernel/id.ts'
@@ -18,6 +18,7 @@ import {
   stopAtCallback,
 } from '../../support/connecting.ts'
 import { type Patchbay, startPatchbay } from '../../support/patchbay.ts'
+import { refreshNow } from '../../support/refresh-now.ts'
 import { until } from '../../support/until.ts'
 import { type ScriptedOAuth, startScriptedOAuth } from '../../support/upstreams/scripted-oauth.ts'
 import { startScriptedUpstream } from '../../support/upstreams/scripted-upstream.ts'
@@ -63,7 +64,7 @@ describe('races between two instances', () => {
     })
   const dueOf = async (id: string): Promise<DueReference> => {
     const row = await rowOf(id)
-    return { tenantId: row.tenant_id, connectionId: row.id, tokenVersion: row.token_version }
+    return { tenantId: row.tenant_id, id: row.id, tokenVersion: row.token_version }
   }
   const refreshes = () => upstream.tokenRequests.filter(({ form }) => form.grant_type === 'refresh_token')
   const come = async ({ callback, cookie }: Arrival, patchbay = one) => {
@@ -77,9 +78,9 @@ describe('races between two instances', () => {
       const id = await connected()
       const due = await dueOf(id)
       const gate = upstream.holdTokens()
-      const [a, b] = [one.app.refreshDue(due), two.app.refreshDue(due)]
+      const [a, b] = [refreshNow(one.app, due), refreshNow(two.app, due)]
       await until('a refresh to be under way', () => gate.arrivals === 1)
-      const inOneProcess = [one.app.refreshDue(due), two.app.refreshDue(due)]
+      const inOneProcess = [refreshNow(one.app, due), refreshNow(two.app, due)]
       gate.open()
       const outcomes = await Promise.all([a, b, ...inOneProcess])
       expect(outcomes.filter((outcome) => outcome === 'refreshed')).to.have.length.within(1, 2)
@@ -90,8 +91,9 @@ describe('races between two instances', () => {
       console.log(`      ${outcomes.length} refreshes, ${refreshes().length} redemption: ${outcomes.join(', ')}`)
 
       const next = await dueOf(id)
-      expect(await two.app.refreshDue(next), 'the next cycle').to.equal('refreshed')
-      expect(await one.app.refreshDue(next), 'a job that comes late').to.equal('stale')
+      expect(await refreshNow(two.app, next), 'the next cycle').to.equal('refreshed')
+      const late = await one.app.refreshing.runRefreshes({ issuer: upstream.origin, references: [next] })
+      expect(late.ended, 'a job that comes late').to.deep.equal({})
       expect(await read(id)).to.include({ state: 'connected', last_error: null })
     })
 
@@ -113,7 +115,7 @@ describe('races between two instances', () => {
       }
       const statuses = await Promise.all([redeem(), redeem()])
       expect(statuses.sort()).to.deep.equal([200, 400])
-      expect(await one.app.refreshDue(await dueOf(id))).to.equal('ended')
+      expect(await refreshNow(one.app, await dueOf(id))).to.equal('ended')
       expect(await read(id)).to.include({ state: 'disconnected', disconnect_code: 'refresh_token_rejected' })
     })
   })
@@ -131,7 +133,7 @@ describe('races between two instances', () => {
         const id = await connected()
         const due = await dueOf(id)
         const gate = upstream.holdTokens()
-        const refresh = one.app.refreshDue(due)
+        const refresh = refreshNow(one.app, due)
         await until('the refresh to be under way', () => gate.arrivals === 1)
         expect((await end(id)).status).to.be.oneOf([200, 204])
         gate.open()
@@ -176,7 +178,7 @@ describe('races between two instances', () => {
       await until('the grant that came too late to be revoked', () => upstream.revoked.length === 1)
       const { sealed_refresh_token } = await rowOf(id)
       expect(sealed_refresh_token).to.be.a('string')
-      expect(await one.app.refreshDue(await dueOf(id)), 'the grant that was kept works').to.equal('refreshed')
+      expect(await refreshNow(one.app, await dueOf(id)), 'the grant that was kept works').to.equal('refreshed')
     })
 
     it('and a disconnect: what the person did last counts', async () => {

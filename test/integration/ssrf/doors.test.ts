@@ -3,6 +3,7 @@ import type { AddressPolicy } from '../../../src/egress/address-policy.ts'
 import type { EgressParts } from '../../../src/outside.ts'
 import { withConnection } from '../../../src/storage/ensure-database.ts'
 import { createConnector } from '../../support/connecting.ts'
+import { openGate } from '../../support/open-gate.ts'
 import { startPatchbay } from '../../support/patchbay.ts'
 import { until } from '../../support/until.ts'
 import { type Canary, startCanaries } from '../egress/canary.ts'
@@ -26,6 +27,8 @@ async function withStage<T>(
       EGRESS_PORTS: ports.join(),
     },
     egress,
+    // forty addresses of one authorization server, most of which fail
+    refresh: { gate: openGate },
   })
   try {
     return await withConnection(patchbay.databaseUrl, (client) => {

@@ -1,6 +1,7 @@
 import { request } from 'undici'
 import { createConnector } from '../../support/connecting.ts'
 import type { Answer, Patchbay } from '../../support/patchbay.ts'
+import { refreshNow } from '../../support/refresh-now.ts'
 import type { Attacker, Trap } from './attacker.ts'
 
 const connectors = '/api/v1/connectors'
@@ -201,11 +202,8 @@ export async function refresh({ patchbay, sql }: Pick<Stage, 'patchbay' | 'sql'>
   const statement = 'SELECT id, tenant_id FROM connections WHERE connector_id = $1'
   const [row] = await sql(statement, [connectorId])
   if (row?.id === undefined || row.tenant_id === undefined) throw new Error('nothing is connected')
-  const connection = await patchbay.app.connections.find(row.tenant_id, row.id)
-  if (connection === null) throw new Error('nothing is connected')
-  const { id, tenantId, tokenVersion } = connection
-  const outcome = await patchbay.app.refreshDue({ tenantId, connectionId: id, tokenVersion })
-  if (outcome === 'stale' || outcome === 'not_refreshable') throw new Error(`nothing was refreshed: ${outcome}`)
+  const outcome = await refreshNow(patchbay.app, { id: row.id, tenantId: row.tenant_id })
+  if (outcome === 'not_refreshable') throw new Error('nothing was refreshed')
 }
 
 function serialised(url: string): string {
