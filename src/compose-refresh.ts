@@ -105,6 +105,8 @@ export function composeRefresh({ settings, timings, parts, ...deps }: Deps) {
     runRefreshes,
     /** For somebody who waits for one connection. */
     refreshConnection,
+    keeper,
+    renewLeased,
     gate,
     spill,
     reach,

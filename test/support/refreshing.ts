@@ -71,3 +71,8 @@ export async function runAsWorker(
   const [leased] = await refreshing.keeper.take([reference])
   return leased === undefined ? 'passed_over' : (await refreshing.renewLeased(leased)).kind
 }
+
+/** Lets the time pass for which authorization servers are left alone. */
+export async function endPauses({ databaseUrl }: Pick<Patchbay, 'databaseUrl'>): Promise<void> {
+  await withConnection(databaseUrl, (client) => client.query('UPDATE issuers SET paused_until = NULL'))
+}

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { callTool } from '../../support/call-tool.ts'
 import { type Patchbay, startPatchbay } from '../../support/patchbay.ts'
-import { connectTo, eventsOf, rowOf, runAsWorker, updateRow } from '../../support/refreshing.ts'
+import { connectTo, endPauses, eventsOf, rowOf, runAsWorker, updateRow } from '../../support/refreshing.ts'
 import { createTestClock } from '../../support/test-clock.ts'
 import { type ScriptedOAuth, startScriptedOAuth } from '../../support/upstreams/scripted-oauth.ts'
 import { type Answer, respond, respondJson } from '../../support/upstreams/scripted-upstream.ts'
@@ -205,8 +205,9 @@ describe('the outcome table', () => {
             expect(stored.sealed_refresh_token, 'the grant is kept').to.equal(before.sealed_refresh_token)
             expect(stored.sealed_access_token).to.equal(before.sealed_access_token)
 
-            // and it is as good as ever once the server has come round
+            // and it is as good as ever once the server has come round, and is asked again at all
             upstream.answerTokensWith(null)
+            await endPauses(patchbay)
             const answer = await patchbay.request('POST', `/api/v1/connectors/${id}/refresh`)
             expect(answer.body).to.include({ state: 'connected', last_error: null })
           } finally {
