@@ -2,12 +2,16 @@ import { createPostgresBackend, Queue, Worker, withBackend } from 'bullmq'
 import { Redis, type RedisOptions } from 'ioredis'
 import type { Secret } from '../kernel/secret.ts'
 import { queueSchema } from './migrate-queue.ts'
+import { answeringInTime, closable } from './out-of-reach.ts'
 import { redisAddress } from './redis-address.ts'
 
 export type QueueBackend = {
   /** A queue to add jobs to. Calls fail within a second when the backend is out of reach. */
   openQueue(name: string): Queue
-  /** A worker that runs `handle` for each job; it waits for as long as it takes when the backend is out of reach. */
+  /**
+   * A worker that runs `handle` for each job; it waits for as long as it takes when the backend is out of reach. Its `close()`
+   * waits for the jobs that run, not for a backend that is gone.
+   */
   openWorker(name: string, handle: (data: unknown) => Promise<unknown>, options: { concurrency: number }): Worker
   /** Closes what the backend itself opened, after its queues and workers. */
   close(): Promise<void>
@@ -35,9 +39,13 @@ function overPostgres(databaseUrl: Secret): QueueBackend {
     connectionTimeoutMillis: 5000,
   }
   return {
-    openQueue: (name) => new classes.Queue(name, { connection, defaultJobOptions: jobOptions }) as unknown as Queue,
+    openQueue: (name) =>
+      answeringInTime(new classes.Queue(name, { connection, defaultJobOptions: jobOptions }) as unknown as Queue),
     openWorker: (name, handle, { concurrency }) =>
-      new classes.Worker(name, (job) => handle(job.data), { connection, concurrency }) as unknown as Worker,
+      closable(
+        handle,
+        (run) => new classes.Worker(name, (job) => run(job.data), { connection, concurrency }) as unknown as Worker,
+      ),
     close: async () => {},
   }
 }
@@ -53,12 +61,18 @@ function overRedis(redisUrl: Secret): QueueBackend {
   const clients: Redis[] = []
   return {
     openQueue: (name) =>
-      new Queue(name, {
-        connection: open({ enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: commandTimeoutMs }),
-        defaultJobOptions: jobOptions,
-      }),
+      answeringInTime(
+        new Queue(name, {
+          connection: open({ enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: commandTimeoutMs }),
+          defaultJobOptions: jobOptions,
+        }),
+      ),
     openWorker: (name, handle, { concurrency }) =>
-      new Worker(name, (job) => handle(job.data), { connection: open({ maxRetriesPerRequest: null }), concurrency }),
+      closable(
+        handle,
+        (run) =>
+          new Worker(name, (job) => run(job.data), { connection: open({ maxRetriesPerRequest: null }), concurrency }),
+      ),
     close: async () => {
       for (const client of clients) client.disconnect()
     },

@@ -8,6 +8,10 @@ import { createInterface } from 'node:readline'
 export type RedisServer = {
   /** `unix://...`, as `REDIS_URL` takes it. */
   readonly url: string
+  /** Ends it, and everything in it. */
+  stop(): Promise<void>
+  /** Starts it again, at the same place. */
+  start(): Promise<void>
   close(): Promise<void>
 }
 
@@ -20,21 +24,33 @@ export async function startRedis(program: string): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), 'patchbay-redis-'))
   const socket = join(folder, 'redis.sock')
   const options = ['--port', '0', '--unixsocket', socket, '--unixsocketperm', '700', '--dir', folder]
-  const child = spawn(program, [...options, '--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const args = [...options, '--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction']
+  let child = await launch(program, args)
+  const stop = async (): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const ended = once(child, 'exit')
+    child.kill('SIGTERM')
+    await ended
+  }
+  return {
+    url: `unix://${socket}`,
+    stop,
+    async start() {
+      child = await launch(program, args)
+    },
+    async close() {
+      await stop()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function launch(program: string, args: readonly string[]) {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   for await (const line of createInterface({ input: child.stdout })) {
     if (/ready to accept connections/i.test(line)) break
   }
   if (child.exitCode !== null) throw new Error(`redis-server ended with ${child.exitCode}`)
   child.stdout.resume()
-  return {
-    url: `unix://${socket}`,
-    async close() {
-      const ended = once(child, 'exit')
-      child.kill('SIGTERM')
-      await ended
-      await rm(folder, { recursive: true, force: true })
-    },
-  }
+  return child
 }

@@ -40,7 +40,7 @@ export async function startWorker(
     output += text
   })
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null
-  await until('the worker', () => hasEnded() || log.some(({ msg }) => msg === 'worker runs'), 20_000)
+  await until('the worker', () => hasEnded() || log.some(({ msg }) => msg === 'worker runs'), 60_000)
   if (hasEnded()) throw new Error(`the worker did not start: ${output}${JSON.stringify(log)}`)
 
   return {
