@@ -200,6 +200,7 @@ export function createApp(options: AppOptions) {
     random,
   })
   const connect = createConnect({
+    connectors,
     connections,
     probe,
     prepareAuthorization,
@@ -311,6 +312,7 @@ export function createApp(options: AppOptions) {
       vault,
       clock,
       dispatcher,
+      openTransport: outside.openTransport,
       sessionKeys: vault.deriveKeys('mcp-session'),
       publicUrl,
       allowedOrigins: settings.CORS_ORIGINS ?? [],

@@ -6,10 +6,12 @@ import { type AddressPolicy, createAddressPolicy } from './egress/address-policy
 import type { LookupAddresses } from './egress/guarded-connector.ts'
 import { createGuardedDispatcher } from './egress/guarded-dispatcher.ts'
 import { createGuardedFetch } from './egress/guarded-fetch.ts'
+import { createOpenWebSocket } from './egress/open-websocket.ts'
 import { loadPresets } from './presets/load-presets.ts'
 import { createPresetCatalog } from './presets/match-preset.ts'
 import { clientMetadataUrl } from './upstream/client-metadata-document.ts'
 import { createDiscover } from './upstream/discover.ts'
+import { createLegacyTransports } from './upstream/legacy-transport.ts'
 import { createProbe } from './upstream/probe.ts'
 
 export type OutsideOptions = {
@@ -51,12 +53,15 @@ export function createOutside({ settings, env, timings, egress = {} }: OutsideOp
     ...connecting,
   })
   const fetch = createGuardedFetch({ policy: addressPolicy, dispatcher })
+  const openWebSocket = createOpenWebSocket({ policy: addressPolicy, dispatcher })
+  const openTransport = createLegacyTransports({ fetch, openWebSocket })
   return {
     presets,
     addressPolicy,
     dispatcher,
     fetch,
-    probe: createProbe({ fetch, totalMs: timings.probeMs }),
+    openTransport,
+    probe: createProbe({ fetch, openTransport, totalMs: timings.probeMs }),
     discover: createDiscover({
       fetch,
       totalMs: timings.discoveryMs,

@@ -55,7 +55,11 @@ export function createConnectAsClient(deps: Deps) {
     const authorization = withoutOfflineAccess(await prepareAuthorization(connector, challenge, requestedScopes))
     const requestedAt = clock.now()
     const tokens = await requestToken(connector, authorization)
-    const outcome = await probe({ url: new URL(connector.url), headers: bearer(tokens.accessToken) })
+    const outcome = await probe({
+      url: new URL(connector.url),
+      headers: bearer(tokens.accessToken),
+      transport: connector.transport,
+    })
     if (outcome.kind === 'unauthorized') {
       const isScopeMissing = outcome.challenge?.error === 'insufficient_scope'
       throw new AppError(isScopeMissing ? 'insufficient_scope' : 'access_token_rejected', 'new token refused', {

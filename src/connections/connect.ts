@@ -1,5 +1,6 @@
 import type { Connector } from '../connectors/connector.ts'
 import { openFixedToken } from '../connectors/connector-secrets.ts'
+import type { ConnectorStore } from '../connectors/store.ts'
 import { AppError } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Principal } from '../kernel/principal.ts'
@@ -16,6 +17,7 @@ import type { PrepareAuthorization } from './prepare-authorization.ts'
 import { probeFailure } from './probe-failure.ts'
 import type { RedirectPolicy } from './redirect-policy.ts'
 import type { RefreshConnection } from './refresh-connection.ts'
+import { rememberTransport } from './remember-transport.ts'
 import type { ConnectionStore } from './store.ts'
 import { bindingFor } from './whose-connection.ts'
 
@@ -29,6 +31,7 @@ export type ConnectRequest = {
 }
 
 type Deps = {
+  readonly connectors: ConnectorStore
   readonly connections: ConnectionStore
   readonly probe: Probe
   readonly prepareAuthorization: PrepareAuthorization
@@ -80,7 +83,10 @@ export function createConnect(deps: Deps) {
       const challenge = outcome.kind === 'unauthorized' ? outcome.challenge : null
       return storedOr(await deps.connectAsClient(principal, connector, { challenge, ensure }))
     }
-    if (outcome.kind === 'ok') return markConnected(principal, connection ?? (await ensure()))
+    if (outcome.kind === 'ok') {
+      await rememberTransport(deps.connectors, connector, outcome, principal.id)
+      return markConnected(principal, connection ?? (await ensure()))
+    }
     if (outcome.kind !== 'unauthorized') throw probeFailure(outcome)
     if (connector.authType === 'none') throw authorizationUnexpected()
     if (connector.authType === 'token') throw accessTokenRejected(outcome.status)
@@ -104,7 +110,7 @@ export function createConnect(deps: Deps) {
     if (connector.authType === 'oauth2' && (connection === null || !hasUsableGrant(connection)))
       return { kind: 'unauthorized', status: 401, challenge: null }
     const headers = connection === null ? {} : credentialHeaders(vault, connector, connection)
-    return probe({ url: new URL(connector.url), headers })
+    return probe({ url: new URL(connector.url), headers, transport: connector.transport })
   }
 
   async function connectWithToken(
@@ -113,9 +119,14 @@ export function createConnect(deps: Deps) {
     ensure: () => Promise<Connection>,
     accessToken: Secret,
   ): Promise<Connection> {
-    const outcome = await probe({ url: new URL(connector.url), headers: fixedToken(connector, accessToken) })
+    const outcome = await probe({
+      url: new URL(connector.url),
+      headers: fixedToken(connector, accessToken),
+      transport: connector.transport,
+    })
     if (outcome.kind === 'unauthorized') throw accessTokenRejected(outcome.status)
     if (outcome.kind !== 'ok') throw probeFailure(outcome)
+    await rememberTransport(deps.connectors, connector, outcome, principal.id)
     const connection = await ensure()
     return storedOr(
       await connections.compareAndSet(

@@ -12,6 +12,7 @@ import type { Connection } from './connection.ts'
 import { openVerifier } from './connection-secrets.ts'
 import { bearer } from './credential.ts'
 import { newGrant } from './new-grant.ts'
+import { rememberTransport } from './remember-transport.ts'
 import { stepUp } from './step-up.ts'
 import type { ConnectionStore, Flow, RegistrationStore, TicketStore } from './store.ts'
 
@@ -88,10 +89,14 @@ export function createRedeemCallback(deps: Deps) {
     const outcome = await probe({
       url: new URL(connector.url),
       headers: bearer(tokens.accessToken),
+      transport: connector.transport,
     })
     if (outcome.kind === 'unauthorized') {
       revokeLater(flow, client, tokens)
       return failed(await recordRefusal(connection, flow, outcome.challenge))
+    }
+    if (outcome.kind === 'ok') {
+      await rememberTransport(connectors, connector, outcome, flow.initiatorPrincipalId ?? 'system')
     }
     const { authorization } = flow
     const stored = await connections.compareAndSet(

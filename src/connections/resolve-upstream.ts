@@ -19,6 +19,8 @@ export type UpstreamTarget = {
   readonly grantEpoch: number
   readonly tokenVersion: number
   readonly url: string
+  /** Other than Streamable HTTP: the call is translated. Null: it is relayed. */
+  readonly translation: 'sse' | 'websocket' | null
   readonly headers: CredentialHeaders
   readonly isRefreshable: boolean
   /** Of the credential; null: not known. */
@@ -64,6 +66,8 @@ export function createResolveUpstream(deps: Deps) {
           grantEpoch: connection.grantEpoch,
           tokenVersion: connection.tokenVersion,
           url: connector.url,
+          translation:
+            connector.transport === 'sse' || connector.transport === 'websocket' ? connector.transport : null,
           headers: credentialHeaders(vault, connector, connection),
           isRefreshable: isRenewable(connection),
           expiresAt: connection.accessExpiresAt,

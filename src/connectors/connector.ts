@@ -1,6 +1,6 @@
 import type { SigningAlgorithm } from '../upstream/private-key.ts'
 
-export const transports = ['auto', 'streamable_http'] as const
+export const transports = ['auto', 'streamable_http', 'sse', 'websocket'] as const
 export type Transport = (typeof transports)[number]
 
 export const credentialScopes = ['user', 'tenant'] as const

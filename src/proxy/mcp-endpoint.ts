@@ -6,6 +6,7 @@ import type { Changes } from '../kernel/changes.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Logger } from '../log/logger.ts'
 import type { RelayMetrics } from '../metrics/relay-metrics.ts'
+import type { OpenLegacyTransport } from '../upstream/legacy-transport.ts'
 import type { Vault } from '../vault/vault.ts'
 import { createAdmission } from './admission.ts'
 import type { McpCall, Reply } from './call.ts'
@@ -22,6 +23,7 @@ import { type RelayOutcome, startRelay } from './relay.ts'
 import { readRequestBody } from './request-body.ts'
 import { type RequestHead, readRequestHead } from './request-headers.ts'
 import { type ClientFeatures, createSessionBinding, featuresOf, type SessionKeys } from './session-binding.ts'
+import { createTranslate } from './translate.ts'
 import type { UpstreamDispatcher } from './upstream-dispatcher.ts'
 import { toUpstreamRequest } from './upstream-request.ts'
 
@@ -34,6 +36,8 @@ export type McpEndpointDeps = {
   readonly beginConnect: BeginConnect
   /** undici's `Dispatcher` is one; in the product the guarded one. */
   readonly dispatcher: UpstreamDispatcher
+  /** For upstreams of HTTP+SSE and WebSocket. */
+  readonly openTransport: OpenLegacyTransport
   readonly sessionKeys: SessionKeys
   /** Seals what goes with a question to a client. */
   readonly vault: Vault
@@ -87,6 +91,7 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
   const sessions = createSessionBinding(deps.sessionKeys)
   const admission = createAdmission(limits)
   const ownSession = createOwnSession({ ...deps, sessions, limits })
+  const translator = createTranslate({ openTransport: deps.openTransport, heartbeat, limits })
   const relayDeps = { dispatcher, heartbeat, limits, metrics }
 
   async function answer(request: IncomingMessage, response: ServerResponse, call: McpCall): Promise<void> {
@@ -171,7 +176,7 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
   }
 
   function relayOnce(
-    { method, head, reply }: Incoming,
+    { request, method, head, reply }: Incoming,
     caller: Caller,
     target: UpstreamTarget,
     body: Buffer,
@@ -187,6 +192,18 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
             upstreamId,
             head.sessionId === null ? featuresOfClient(body) : featuresOf(head.sessionId),
           )
+    if (target.translation !== null) {
+      return translator.serve({
+        request,
+        reply,
+        caller,
+        target,
+        kind: target.translation,
+        body,
+        sessionId,
+        bindSession,
+      })
+    }
     const upstreamRequest = toUpstreamRequest(target, { method, forwarded: head.forwarded, sessionId, body }, limits)
     const relaying = startRelay(relayDeps, { reply, caller, target, request: upstreamRequest, bindSession })
     const { response } = reply
@@ -223,6 +240,7 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
       heartbeat.stop()
       stopEndingRevoked()
       ownSession.stop()
+      translator.stop()
     },
   }
 }

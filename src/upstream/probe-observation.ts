@@ -11,6 +11,8 @@ export type ProbeOutcome =
       readonly serverVersion?: string
       /** The revision that was agreed on, which tells the era. */
       readonly protocolVersion?: string
+      /** When it is another than Streamable HTTP. */
+      readonly transport?: 'sse' | 'websocket'
     }
   /** 401, or a 403 that names what is missing: it wants authorization, or more of it. */
   | { readonly kind: 'unauthorized'; readonly status: 401 | 403; readonly challenge: Challenge | null }

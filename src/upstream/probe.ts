@@ -1,6 +1,8 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import type { GuardedFetch } from '../egress/guarded-fetch.ts'
 import type { Secret } from '../kernel/secret.ts'
+import type { LegacyTransportKind, OpenLegacyTransport } from './legacy-transport.ts'
+import { probeLegacyTransport } from './probe-legacy-transport.ts'
 import {
   isWorthLegacyAttempt,
   lateOutcomeOf,
@@ -16,12 +18,15 @@ export type ProbeRequest = {
   readonly url: URL
   /** The credential to try, by header name. */
   readonly headers: Readonly<Record<string, Secret>>
+  /** As the connector says (default `auto`: Streamable HTTP, and HTTP+SSE where that is not spoken). */
+  readonly transport?: 'auto' | 'streamable_http' | LegacyTransportKind
 }
 
 export type Probe = (request: ProbeRequest) => Promise<ProbeOutcome>
 
 export type ProbeDeps = {
   readonly fetch: GuardedFetch
+  readonly openTransport: OpenLegacyTransport
   /** For everything, both eras and the goodbye included, in milliseconds (default 15000). */
   readonly totalMs?: number
 }
@@ -39,16 +44,37 @@ const identity = { name: 'patchbay', version: '1.0.0' }
  * The verdict is made from what went over the wire (`probe-observation.ts`), never from the texts of errors. It ends
  * within `totalMs`, whatever the server does.
  */
-export function createProbe({ fetch, totalMs = 15_000 }: ProbeDeps): Probe {
+export function createProbe({ fetch, openTransport, totalMs = 15_000 }: ProbeDeps): Probe {
   return async (request) => {
+    const { transport = 'auto' } = request
+    if (transport === 'sse' || transport === 'websocket') {
+      return probeLegacyTransport(openTransport, transport, request, totalMs)
+    }
     const end = performance.now() + totalMs
     const remainingMs = (): number => Math.max(0, end - performance.now())
-    const first = await attempt(fetch, request, 'auto', { remainingMs, discoverMs: totalMs / 3 })
-    if (!isWorthLegacyAttempt(first.outcome, first.observed) || remainingMs() === 0)
-      return judged(first.outcome, first.observed)
-    const second = await attempt(fetch, request, 'legacy', { remainingMs, discoverMs: 0 })
-    return judged(second.outcome, first.observed)
+    const outcome = await probeStreamableHttp(fetch, request, remainingMs)
+    if (transport !== 'auto' || !isWorthSseAttempt(outcome)) return outcome
+    const older = await probeLegacyTransport(openTransport, 'sse', request, remainingMs())
+    return older.kind === 'ok' || older.kind === 'unauthorized' ? older : outcome
   }
+}
+
+async function probeStreamableHttp(
+  fetch: GuardedFetch,
+  request: ProbeRequest,
+  remainingMs: () => number,
+): Promise<ProbeOutcome> {
+  const first = await attempt(fetch, request, 'auto', { remainingMs, discoverMs: remainingMs() / 3 })
+  if (!isWorthLegacyAttempt(first.outcome, first.observed) || remainingMs() === 0) {
+    return judged(first.outcome, first.observed)
+  }
+  const second = await attempt(fetch, request, 'legacy', { remainingMs, discoverMs: 0 })
+  return judged(second.outcome, first.observed)
+}
+
+/** A server of MCP 2024-11-05 takes no POST at its URL (MCP 2025-11-25, transports, "Backwards Compatibility"). */
+function isWorthSseAttempt(outcome: ProbeOutcome): boolean {
+  return outcome.kind === 'http_error' && [400, 404, 405].includes(outcome.status)
 }
 
 /**

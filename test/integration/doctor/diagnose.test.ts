@@ -333,7 +333,7 @@ describe('createDiagnose', () => {
         opened.push({ ...strict, dispatcher })
         const fetch = createGuardedFetch({ policy, dispatcher })
         const findPinnedIssuer = async () => null
-        const probe = createProbe({ fetch })
+        const probe = createProbe({ fetch, openTransport: strict.openTransport })
         return createDiagnose({ ...strict, fetch, probe, findPinnedIssuer, log: silent })({
           url: 'https://mcp.example/mcp',
           isGuardShown,

@@ -7,6 +7,8 @@ import { readCredential } from '../../../src/access/authenticate.ts'
 import type { Resolution, UpstreamTarget } from '../../../src/connections/resolve-upstream.ts'
 import { createAddressPolicy } from '../../../src/egress/address-policy.ts'
 import { createGuardedDispatcher } from '../../../src/egress/guarded-dispatcher.ts'
+import { createGuardedFetch } from '../../../src/egress/guarded-fetch.ts'
+import { createOpenWebSocket } from '../../../src/egress/open-websocket.ts'
 import { createFrontDoor, serverOptions } from '../../../src/http/front-door.ts'
 import { AppError } from '../../../src/kernel/app-error.ts'
 import type { Changes } from '../../../src/kernel/changes.ts'
@@ -18,6 +20,7 @@ import { createMetrics, type Metrics } from '../../../src/metrics/metrics.ts'
 import type { ProxyLimits } from '../../../src/proxy/limits.ts'
 import { createMcpEndpoint, type McpEndpoint } from '../../../src/proxy/mcp-endpoint.ts'
 import type { BeginConnect, RecoverUnauthorized, ResolveUpstream } from '../../../src/proxy/ports.ts'
+import { createLegacyTransports } from '../../../src/upstream/legacy-transport.ts'
 import { createVault } from '../../../src/vault/vault.ts'
 
 export const connectorId = '019b0000-0000-7000-8000-000000000001'
@@ -63,6 +66,7 @@ export function targetOf(url: string, change: Partial<UpstreamTarget> = {}): Ups
     grantEpoch: 1,
     tokenVersion: 1,
     url,
+    translation: null,
     headers: { authorization: new Secret('Bearer upstream-token') },
     isRefreshable: true,
     expiresAt: null,
@@ -103,6 +107,10 @@ export async function startEndpoint(options: StartOptions): Promise<StartedEndpo
     vault: createVault({ activeKid: 'k', keys: new Map([['k', key]]) }),
     clock: systemClock,
     dispatcher,
+    openTransport: createLegacyTransports({
+      fetch: createGuardedFetch({ policy, dispatcher }),
+      openWebSocket: createOpenWebSocket({ policy, dispatcher }),
+    }),
     sessionKeys: { active: key, all: [key] },
     publicUrl,
     allowedOrigins: options.allowedOrigins ?? [],

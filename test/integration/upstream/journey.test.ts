@@ -7,6 +7,7 @@ import { buildAuthorizationUrl } from '../../../src/upstream/authorization-reque
 import { type AuthorizationServer, authorizationServerSchema } from '../../../src/upstream/authorization-server.ts'
 import type { Client } from '../../../src/upstream/client.ts'
 import { createDiscover } from '../../../src/upstream/discover.ts'
+import type { OpenLegacyTransport } from '../../../src/upstream/legacy-transport.ts'
 import { createProbe, type ProbeOutcome } from '../../../src/upstream/probe.ts'
 import { createRegisterClient } from '../../../src/upstream/register-client.ts'
 import { createTokenEndpoint, type TokenSet } from '../../../src/upstream/token-endpoint.ts'
@@ -20,15 +21,16 @@ type Granted = { readonly server: AuthorizationServer; readonly client: Client; 
 
 describe('connecting to a server from its URL alone', () => {
   let fetch: GuardedFetch
+  let openTransport: OpenLegacyTransport
   let close: () => Promise<void>
 
   before(() => {
-    ;({ fetch, close } = openLoopbackFetch())
+    ;({ fetch, openTransport, close } = openLoopbackFetch())
   })
   after(() => close())
 
   const probe = (url: string, tokens?: TokenSet): Promise<ProbeOutcome> =>
-    createProbe({ fetch })({
+    createProbe({ fetch, openTransport })({
       url: new URL(url),
       headers: tokens === undefined ? {} : { authorization: new Secret(`Bearer ${tokens.accessToken.reveal()}`) },
     })

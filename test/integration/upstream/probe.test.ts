@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import type { GuardedFetch } from '../../../src/egress/guarded-fetch.ts'
 import { Secret } from '../../../src/kernel/secret.ts'
+import type { OpenLegacyTransport } from '../../../src/upstream/legacy-transport.ts'
 import { createProbe, type ProbeOutcome } from '../../../src/upstream/probe.ts'
 import { startModernServer } from '../../support/upstreams/modern-server.ts'
 import {
@@ -23,11 +24,12 @@ import { openLoopbackFetch } from './loopback-fetch.ts'
 describe('createProbe', () => {
   let upstream: ScriptedUpstream
   let fetch: GuardedFetch
+  let openTransport: OpenLegacyTransport
   let close: () => Promise<void>
 
   beforeEach(async () => {
     upstream = await startScriptedUpstream()
-    ;({ fetch, close } = openLoopbackFetch())
+    ;({ fetch, openTransport, close } = openLoopbackFetch())
   })
   afterEach(async () => {
     await close()
@@ -35,7 +37,7 @@ describe('createProbe', () => {
   })
 
   const probe = (totalMs = 15_000, headers = {}): Promise<ProbeOutcome> =>
-    createProbe({ fetch, totalMs })({ url: new URL(upstream.url), headers })
+    createProbe({ fetch, openTransport, totalMs })({ url: new URL(upstream.url), headers })
   const methodOf = (body: string): string => (body === '' ? '' : JSON.parse(body).method)
 
   /** A server of 2025-11-25 that does as told for the methods named, and is well-behaved otherwise. */
@@ -67,7 +69,7 @@ describe('createProbe', () => {
     it('speaks 2025-11-25 with sessions', async () => {
       const everything = await startServerEverything()
       try {
-        const outcome = await createProbe({ fetch })({ url: new URL(everything.url), headers: {} })
+        const outcome = await createProbe({ fetch, openTransport })({ url: new URL(everything.url), headers: {} })
         expect(outcome).to.include({ kind: 'ok', protocolVersion: '2025-11-25' })
         expect(outcome).to.have.property('serverName').that.contains('everything')
       } finally {
@@ -78,7 +80,7 @@ describe('createProbe', () => {
     it('speaks 2026-07-28', async () => {
       const modern = await startModernServer()
       try {
-        const outcome = await createProbe({ fetch })({ url: new URL(modern.url), headers: {} })
+        const outcome = await createProbe({ fetch, openTransport })({ url: new URL(modern.url), headers: {} })
         expect(outcome).to.include({ kind: 'ok', protocolVersion: '2026-07-28' })
       } finally {
         await modern.close()
@@ -252,7 +254,7 @@ describe('createProbe', () => {
   })
 
   it('SS-02: is refused by the guard like any other', async () => {
-    const outcome = await createProbe({ fetch })({ url: new URL('https://10.0.0.1/mcp'), headers: {} })
+    const outcome = await createProbe({ fetch, openTransport })({ url: new URL('https://10.0.0.1/mcp'), headers: {} })
     expect(outcome).to.deep.equal({ kind: 'unreachable', isBlocked: true })
   })
 })
