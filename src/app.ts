@@ -210,6 +210,7 @@ export function createApp(options: AppOptions) {
     redirectPolicy,
     vault,
     clock,
+    totalMs: timings.connectMs,
   })
   const redeemCallback = createRedeemCallback({
     connections,

@@ -2,6 +2,8 @@
  * How long things take and last, in milliseconds. One object, so that tests can shorten all of it alike.
  */
 export const defaultTimings = {
+  /** A connect as a whole: clients and balancers wait for 30 s. What follows is within it. */
+  connectMs: 28_000,
   /** A connect's attempt to talk to the server, in all. */
   probeMs: 15_000,
   /** Finding a server's authorization server, in all. */

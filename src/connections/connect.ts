@@ -12,6 +12,7 @@ import { type Connection, hasUsableGrant, isRenewable } from './connection.ts'
 import { sealFor } from './connection-secrets.ts'
 import { credentialHeaders, fixedToken } from './credential.ts'
 import { cleared, withoutGrant } from './grant-changes.ts'
+import { inTime } from './in-time.ts'
 import type { MintTicket, TicketRequest } from './mint-ticket.ts'
 import type { PrepareAuthorization } from './prepare-authorization.ts'
 import { probeFailure } from './probe-failure.ts'
@@ -41,6 +42,8 @@ type Deps = {
   readonly redirectPolicy: RedirectPolicy
   readonly vault: Vault
   readonly clock: Clock
+  /** For a connect as a whole, in milliseconds. */
+  readonly totalMs: number
 }
 
 /**
@@ -55,7 +58,15 @@ type Deps = {
 export function createConnect(deps: Deps) {
   const { connections, probe, mintTicket, refreshConnection, redirectPolicy, vault, clock } = deps
 
-  return async (principal: Principal, connector: Connector, request: ConnectRequest): Promise<Connection> => {
+  return (principal: Principal, connector: Connector, request: ConnectRequest): Promise<Connection> =>
+    inTime(deps.totalMs, (stillInTime) => connect(principal, connector, request, stillInTime))
+
+  async function connect(
+    principal: Principal,
+    connector: Connector,
+    request: ConnectRequest,
+    stillInTime: () => void,
+  ): Promise<Connection> {
     if (!connector.enabled) throw new AppError('connector_disabled', 'connect on a disabled connector')
     const binding = bindingFor(principal, connector, request.subject)
     const redirectUrl = request.redirectUrl === undefined ? null : redirectPolicy(request.redirectUrl)
@@ -72,6 +83,7 @@ export function createConnect(deps: Deps) {
     const canRenew = connection !== null && isRenewable(connection) && connection.challenge === null
     if (outcome.kind === 'unauthorized' && connection !== null && canRenew) {
       const refreshed = await refreshConnection(connection)
+      stillInTime()
       if (refreshed.kind === 'refreshed' || refreshed.kind === 'adopted') {
         connection = refreshed.connection
         outcome = await probeAs(connector, connection)
@@ -90,8 +102,10 @@ export function createConnect(deps: Deps) {
     if (outcome.kind !== 'unauthorized') throw probeFailure(outcome)
     if (connector.authType === 'none') throw authorizationUnexpected()
     if (connector.authType === 'token') throw accessTokenRejected(outcome.status)
+    stillInTime()
     const authorization = await deps.prepareAuthorization(connector, outcome.challenge, connection?.requestedScopes)
     const link = { redirectUrl, wantsCompletion, authorization }
+    stillInTime()
     return requireAuthorization(principal, connection ?? (await ensure()), link)
   }
 

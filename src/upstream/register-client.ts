@@ -24,7 +24,7 @@ export type RegisterClientDeps = {
 
 const clientName = 'Patchbay'
 const maxBytes = 64 * 1024
-/** A connect answers within 30 s in all: 15 for the probe, 8 for discovery, the rest for this. */
+/** What is left of a connect's time after the probe and discovery. */
 const totalMs = 6000
 
 /** RFC 7591 section 3.2.1, as real servers answer: numbers as text, empty strings for what is not there. */
