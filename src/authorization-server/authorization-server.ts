@@ -144,6 +144,13 @@ async function make(deps: AuthorizationServerDeps): Promise<Provider> {
   provider.Client.prototype.compareClientSecret = function compare(this: { clientSecret?: string }, given: string) {
     return this.clientSecret !== undefined && isSameSecret(hashToken(given), this.clientSecret)
   }
+  // The library compares the resource only once the code is used up; a mistake there should not cost the code (PK-06).
+  const { consume } = provider.AuthorizationCode.prototype
+  provider.AuthorizationCode.prototype.consume = async function consumeForItsResource() {
+    const asked = Provider.ctx?.oidc.params?.resource
+    if (asked !== undefined && asked !== this.resource) throw new InvalidTarget('not the resource that was granted')
+    return consume.call(this)
+  }
   provider.registerGrantType(
     'refresh_token',
     createRotateRefreshToken({
@@ -191,6 +198,7 @@ function protocol(publicUrl: URL): Configuration {
       token_endpoint_auth_method: 'none',
     },
     clientBasedCORS: () => true,
+    allowOmittingSingleRegisteredRedirectUri: false,
     pkce: { required: () => true },
     rotateRefreshToken: true,
     issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),

@@ -7,7 +7,7 @@ import type {
 import type { Patchbay } from './patchbay.ts'
 import { type Browser, createBrowser, type Page } from './upstreams/browser.ts'
 
-const hostCallback = 'http://127.0.0.1:33418/callback'
+export const hostCallback = 'http://127.0.0.1:33418/callback'
 
 /** A host as the MCP SDK 1.x makes them: it remembers what it was given, and hands URLs to a browser. */
 export type Host = OAuthClientProvider & {
@@ -75,12 +75,12 @@ function required<T>(value: T | undefined): T {
 }
 
 /** A browser that stops where it would leave for the host. */
-function hostBrowser(callback = hostCallback): Browser {
+export function hostBrowser(callback = hostCallback): Browser {
   return createBrowser({ stopAt: [callback] })
 }
 
 /** Opens the host's request, says who one is, and presses Authorize. @returns what the host's callback is called with */
-async function consent(host: Host, name: string, browser = hostBrowser()): Promise<URL> {
+export async function consent(host: Host, name: string, browser = hostBrowser()): Promise<URL> {
   await browser.open(host.authorizationUrl().href)
   const page = await browser.submit({ button: 'Continue as this person', fields: { name } })
   return authorizeOn(browser, page, name)
