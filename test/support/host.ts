@@ -80,7 +80,7 @@ export function hostBrowser(callback = hostCallback): Browser {
 }
 
 /** Opens the host's request, says who one is, and presses Authorize. @returns what the host's callback is called with */
-export async function consent(host: Host, name: string, browser = hostBrowser()): Promise<URL> {
+async function consent(host: Host, name: string, browser = hostBrowser()): Promise<URL> {
   await browser.open(host.authorizationUrl().href)
   const page = await browser.submit({ button: 'Continue as this person', fields: { name } })
   return authorizeOn(browser, page, name)
