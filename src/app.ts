@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createBootstrapAccess, createIssueApiKey } from './access/api-key.ts'
 import { type CredentialSource, createAuthenticate } from './access/authenticate.ts'
-import { createKnownCallers } from './access/known-callers.ts'
 import { createOidcKeys } from './access/oidc-issuer.ts'
 import { createScanLimit } from './access/scan-limit.ts'
 import { createVerifyCaller } from './access/verify-caller.ts'
 import { createVerifyOidcToken } from './access/verify-oidc-token.ts'
 import { composeHosts } from './compose-hosts.ts'
+import { composeMcpEndpoint } from './compose-mcp-endpoint.ts'
 import { composeRefresh, type RefreshParts } from './compose-refresh.ts'
 import { productVersion } from './config/product-version.ts'
 import type { Settings } from './config/settings.ts'
@@ -20,7 +20,6 @@ import { createDisconnect } from './connections/disconnect.ts'
 import { createExpireAccess } from './connections/expire-access.ts'
 import { createFindConnectUrl } from './connections/find-connect-url.ts'
 import { createFindServer } from './connections/find-server.ts'
-import { createKnownUpstreams } from './connections/known-upstreams.ts'
 import { createManageConnectors } from './connections/manage-connectors.ts'
 import { createMintTicket } from './connections/mint-ticket.ts'
 import { createPostCompletion } from './connections/post-completion.ts'
@@ -58,8 +57,8 @@ import type { Logger } from './log/logger.ts'
 import { createMetrics, type Metrics } from './metrics/metrics.ts'
 import { createOutside, type EgressParts } from './outside.ts'
 import { migrationNames } from './prepare-database.ts'
-import { createAuthenticateCaller, createVerifyMcpCaller } from './proxy/authenticate-caller.ts'
-import { createMcpEndpoint, type McpEndpoint } from './proxy/mcp-endpoint.ts'
+import { createVerifyMcpCaller } from './proxy/authenticate-caller.ts'
+import type { McpEndpoint } from './proxy/mcp-endpoint.ts'
 import { createRedisProbe } from './queue/redis-probe.ts'
 import { createReadiness } from './readiness.ts'
 import { createNotifications } from './storage/notifications.ts'
@@ -244,7 +243,6 @@ export function createApp(options: AppOptions) {
     vault,
     clock,
   })
-  const beginConnect = createBeginConnect({ connectors, connect, resolveUpstream })
   const recoverUnauthorized = createRecoverUnauthorized({
     connectors,
     connections,
@@ -289,43 +287,16 @@ export function createApp(options: AppOptions) {
 
   /** The HTTP side, for the server process. */
   function createHttp(readiness: () => Promise<ReadinessReport>): { frontDoor: FrontDoor; mcpEndpoint: McpEndpoint } {
-    // before the endpoint subscribes: what it looks up on a change must be what the change left
-    const knownCallers = createKnownCallers({
+    const mcpEndpoint = composeMcpEndpoint({
+      settings,
+      outside,
+      changes,
       verify: createVerifyMcpCaller({ verifyCaller, verifyAccessToken: hosts.verifyAccessToken, publicUrl }),
-      changes,
-      clock,
-    })
-    const knownUpstreams = createKnownUpstreams({ resolveUpstream, changes, clock })
-    const mcpEndpoint = createMcpEndpoint({
-      authenticate: createAuthenticateCaller(knownCallers),
-      resolveUpstream: knownUpstreams.resolve,
-      async recoverUnauthorized(principal, target, answer) {
-        const resolution = await recoverUnauthorized(principal, target, answer)
-        knownUpstreams.forget(target.connectorId)
-        return resolution
-      },
-      changes,
-      async beginConnect(principal, connectorId) {
-        const resolution = await beginConnect(principal, connectorId)
-        knownUpstreams.forget(connectorId)
-        return resolution
-      },
+      resolveUpstream,
+      recoverUnauthorized,
+      beginConnect: createBeginConnect({ connectors, connect, resolveUpstream }),
       vault,
       clock,
-      dispatcher,
-      openTransport: outside.openTransport,
-      sessionKeys: vault.deriveKeys('mcp-session'),
-      publicUrl,
-      allowedOrigins: settings.CORS_ORIGINS ?? [],
-      limits: {
-        maxRequestBytes: settings.MCP_BODY_LIMIT,
-        answerTimeoutMs: 1000 * settings.MCP_ANSWER_TIMEOUT,
-        idleMs: 1000 * settings.MCP_STREAM_IDLE,
-        streamLifeMs: 1000 * settings.MCP_STREAM_LIFE,
-        callsPerSecond: settings.MCP_RATE_LIMIT,
-        callsPerCaller: settings.MCP_CALLS_PER_CALLER,
-        callsPerUpstream: settings.MCP_CALLS_PER_UPSTREAM,
-      },
       metrics: metrics.relay,
       log,
     })

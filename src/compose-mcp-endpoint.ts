@@ -1,0 +1,67 @@
+import { createKnownCallers } from './access/known-callers.ts'
+import type { Settings } from './config/settings.ts'
+import { createKnownUpstreams } from './connections/known-upstreams.ts'
+import type { Changes } from './kernel/changes.ts'
+import type { Clock } from './kernel/clock.ts'
+import type { Logger } from './log/logger.ts'
+import type { RelayMetrics } from './metrics/relay-metrics.ts'
+import type { Outside } from './outside.ts'
+import { createAuthenticateCaller } from './proxy/authenticate-caller.ts'
+import { createMcpEndpoint, type McpEndpoint } from './proxy/mcp-endpoint.ts'
+import type { BeginConnect, RecoverUnauthorized, ResolveUpstream } from './proxy/ports.ts'
+import type { Vault } from './vault/vault.ts'
+
+type Parts = {
+  readonly settings: Settings
+  readonly outside: Pick<Outside, 'dispatcher' | 'openTransport'>
+  readonly changes: Changes
+  readonly verify: Parameters<typeof createKnownCallers>[0]['verify']
+  readonly resolveUpstream: ResolveUpstream
+  readonly recoverUnauthorized: RecoverUnauthorized
+  readonly beginConnect: BeginConnect
+  readonly vault: Vault
+  readonly clock: Clock
+  readonly metrics: RelayMetrics
+  readonly log: Logger
+}
+
+/** The MCP endpoint of a server process, with a memory for callers and connections. */
+export function composeMcpEndpoint(parts: Parts): McpEndpoint {
+  const { settings, outside, changes, resolveUpstream, recoverUnauthorized, beginConnect, vault, clock } = parts
+  // before the endpoint subscribes: what it looks up on a change must be what the change left
+  const knownCallers = createKnownCallers({ verify: parts.verify, changes, clock })
+  const knownUpstreams = createKnownUpstreams({ resolveUpstream, changes, clock })
+  return createMcpEndpoint({
+    authenticate: createAuthenticateCaller(knownCallers),
+    resolveUpstream: knownUpstreams.resolve,
+    async recoverUnauthorized(principal, target, answer) {
+      const resolution = await recoverUnauthorized(principal, target, answer)
+      knownUpstreams.forget(target.connectorId)
+      return resolution
+    },
+    async beginConnect(principal, connectorId) {
+      const resolution = await beginConnect(principal, connectorId)
+      knownUpstreams.forget(connectorId)
+      return resolution
+    },
+    changes,
+    vault,
+    clock,
+    dispatcher: outside.dispatcher,
+    openTransport: outside.openTransport,
+    sessionKeys: vault.deriveKeys('mcp-session'),
+    publicUrl: settings.PUBLIC_URL,
+    allowedOrigins: settings.CORS_ORIGINS ?? [],
+    limits: {
+      maxRequestBytes: settings.MCP_BODY_LIMIT,
+      answerTimeoutMs: 1000 * settings.MCP_ANSWER_TIMEOUT,
+      idleMs: 1000 * settings.MCP_STREAM_IDLE,
+      streamLifeMs: 1000 * settings.MCP_STREAM_LIFE,
+      callsPerSecond: settings.MCP_RATE_LIMIT,
+      callsPerCaller: settings.MCP_CALLS_PER_CALLER,
+      callsPerUpstream: settings.MCP_CALLS_PER_UPSTREAM,
+    },
+    metrics: parts.metrics,
+    log: parts.log,
+  })
+}
