@@ -91,6 +91,7 @@ export function composeRefresh({ settings, timings, parts, ...deps }: Deps) {
     leases: keeper,
     renewLeased,
     expireAccess: deps.expireAccess,
+    reach,
     limit: createLimit(settings.REFRESH_CONCURRENCY),
     clock,
     monotonic,
@@ -105,11 +106,11 @@ export function composeRefresh({ settings, timings, parts, ...deps }: Deps) {
     runRefreshes,
     /** For somebody who waits for one connection. */
     refreshConnection,
+    /** The two halves of a run: leases in batches, and one renewal for each. */
     keeper,
     renewLeased,
     gate,
     spill,
-    reach,
     /** Lets what waits for the database be stored, and gives the heartbeat up. */
     async close(): Promise<void> {
       await spill.drain(timings.spillMs)

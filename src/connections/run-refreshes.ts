@@ -5,7 +5,7 @@ import type { DueReference, DueStore } from './due-store.ts'
 import type { ExpireAccess } from './expire-access.ts'
 import type { IssuerKeeper, Places } from './issuer-keeper.ts'
 import type { Leased, LeaseKeeper } from './lease-keeper.ts'
-import type { RefreshResult } from './refresh-result.ts'
+import type { ReachFaultPoint, RefreshResult } from './refresh-result.ts'
 import type { RenewLeased } from './renew-leased.ts'
 
 export type RunTimings = {
@@ -21,6 +21,7 @@ type Deps = {
   readonly leases: Pick<LeaseKeeper, 'take' | 'takeDue' | 'giveBack'>
   readonly renewLeased: RenewLeased
   readonly expireAccess: ExpireAccess
+  readonly reach: ReachFaultPoint
   /** Refreshes under way at once in this process, whatever their issuers. */
   readonly limit: Limit
   readonly clock: Clock
@@ -50,7 +51,7 @@ const anyEpoch = (reference: DueReference) => ({ ...reference, grantEpoch: null 
  * passed over, so a job that is delivered twice is harmless; one that fails in an unforeseen way stops nobody else.
  */
 export function createRunRefreshes(deps: Deps) {
-  const { due, issuers, leases, renewLeased, expireAccess, limit, clock, monotonic, onMistake, timings } = deps
+  const { due, issuers, leases, renewLeased, expireAccess, reach, limit, clock, monotonic, onMistake, timings } = deps
 
   return async ({ issuer, references }: RefreshRun, isStopping: () => boolean = () => false): Promise<RunReport> => {
     await due.begin(issuer)
@@ -108,6 +109,7 @@ export function createRunRefreshes(deps: Deps) {
     async function renewOne(leased: Leased): Promise<void> {
       const startedAt = monotonic()
       const kind = await endOf(leased)
+      await reach('before_job_done', leased.connection.id)
       ended[kind] = (ended[kind] ?? 0) + 1
       // servers that answer fast get longer chunks: no lease is held for longer than that ahead of its turn
       const each = Math.max(monotonic() - startedAt, 1)

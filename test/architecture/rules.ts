@@ -40,9 +40,9 @@ export function floors(house: House): Rule {
   }
 }
 
-/** `workers/main.ts` is a composition root like those in `src/`. */
+/** `workers/main.ts` and what it starts are a composition root like those in `src/`. */
 function isWiring(path: string): boolean {
-  return path === 'workers/main.ts'
+  return path === 'workers/main.ts' || path === 'workers/start-worker.ts'
 }
 
 type Place = { readonly room: string; readonly level: Level | undefined }

@@ -1,0 +1,79 @@
+// One of Patchbay's processes as it is composed in production, but for what the environment takes out:
+//   ROLE          server | worker
+//   COORDINATION  off: leases are handed out to everybody, for a negative control
+//   HALT_AT       JSON, connection id -> fault point: where a refresh of that connection stops for good, and says so
+//   SPEED         how much faster than in life leases run
+//   CALLS_FROM    the loopback address by which its token requests are told from those of others
+// Says {"running": true} to its parent, and {"halted": <connection id>} for each refresh that stopped.
+import { createApp } from '../../../src/app.ts'
+import type { RefreshParts } from '../../../src/compose-refresh.ts'
+import { defaultTimings } from '../../../src/config/timings.ts'
+import type { LeaseStore } from '../../../src/connections/lease-store.ts'
+import { startHttpServer } from '../../../src/http-server.ts'
+import { createLogger } from '../../../src/log/logger.ts'
+import { runProcess } from '../../../src/run-process.ts'
+import { withConnection } from '../../../src/storage/ensure-database.ts'
+import { findDatabase } from '../../../src/storage/find-database.ts'
+import { readUsableSettings } from '../../../src/usable-settings.ts'
+import { startWorker } from '../../../workers/start-worker.ts'
+
+const { env } = process
+const log = createLogger(env.LOG_LEVEL ?? 'warn')
+const haltAt = JSON.parse(env.HALT_AT ?? '{}') as Record<string, string>
+const speed = Number(env.SPEED ?? '1')
+
+await runProcess(log, async () => {
+  const settings = readUsableSettings(env)
+  const databaseUrl = await findDatabase(settings.DATABASE_URL, settings.DATA_DIR)
+  if (databaseUrl === null) throw new Error('no database')
+
+  const parts: RefreshParts = {
+    reach: async (point, connectionId) => {
+      if (haltAt[connectionId] !== point) return
+      process.send?.({ halted: connectionId })
+      await new Promise(() => undefined)
+    },
+    ...(env.COORDINATION === 'off' ? { leases: (real: LeaseStore) => freely(real, databaseUrl.reveal()) } : {}),
+  }
+  const address = env.CALLS_FROM
+  const egress = address === undefined ? {} : { lookup: async () => [{ address, family: 4 }] }
+  const { refresh } = defaultTimings
+  const timings = {
+    ...defaultTimings,
+    refresh: {
+      ...refresh,
+      leaseMs: refresh.leaseMs / speed,
+      heartbeatMs: refresh.heartbeatMs / speed,
+      safetyMs: refresh.safetyMs / speed,
+    },
+  }
+  const app = createApp({ settings, databaseUrl, log, env, timings, refresh: parts, egress })
+  const work =
+    env.ROLE === 'worker'
+      ? startWorker({ app, settings, databaseUrl, log })
+      : await startHttpServer(app, settings, { noticeMs: 0, drainMs: 1000 })
+  process.send?.({ running: true })
+  return {
+    async close() {
+      await work.close()
+      await app.close()
+    },
+  }
+})
+
+const noTimeMs = 1
+
+/** Leases that are no leases: whoever asks is given one, whoever else has it, and it lasts for no time at all. */
+function freely(real: LeaseStore, databaseUrl: string): LeaseStore {
+  return {
+    ...real,
+    async takeLeases(references, owner) {
+      const ids = references.map(({ id }) => id)
+      await withConnection(databaseUrl, (client) =>
+        client.query('UPDATE connections SET lease_until = NULL WHERE id = ANY ($1::uuid[])', [ids]),
+      )
+      return real.takeLeases(references, owner, noTimeMs)
+    },
+    takeDueLeases: (due, owner) => real.takeDueLeases(due, owner, noTimeMs),
+  }
+}
