@@ -2,6 +2,7 @@ import { AppError, type ErrorCode, isAppError } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { newId } from '../kernel/id.ts'
 import type { Principal } from '../kernel/principal.ts'
+import { createTurns, type Turns } from './turns.ts'
 
 /** Asking a server that a caller named, whoever answers. */
 export type Attempt<Result> = {
@@ -23,7 +24,7 @@ type Options = {
   readonly clock: Clock
   /** How many servers a principal may fail to reach per minute; ten times as many per hour. 0: any number. */
   readonly failuresPerMinute: number
-  /** How many attempts run at one destination at a time (default 4). */
+  /** How many attempts run at one destination at a time, unless an MCP server is known to be there (default 4). */
   readonly perDestination?: number
   /** How long others wait for their turn (default 5000). */
   readonly waitMs?: number
@@ -34,6 +35,7 @@ type Failure = { readonly key: string; readonly at: number }
 const minuteMs = 60_000
 const hourMs = 3_600_000
 const maxPrincipals = 10_000
+const maxKnown = 1000
 /** Nobody there, or nobody that one would name on purpose. Refused by our guard and refused by the host count alike. */
 const failures: ReadonlySet<string> = new Set<ErrorCode>([
   'egress_blocked',
@@ -47,28 +49,46 @@ const failures: ReadonlySet<string> = new Set<ErrorCode>([
 /**
  * Keeps connect and doctor from being a port scanner (SS-11): who names ever new servers that are none has to wait. A server
  * that is named again and again counts once, since one that is down must not keep anybody from the others; what a server
- * itself names counts each time, since it may name another place each time. Attempts at one destination are few at a time.
- * Each process counts for itself.
+ * itself names counts each time, since it may name another place each time. Attempts at one destination are few at a time,
+ * until one finds an MCP server there. Each process counts for itself.
  */
 export function createScanLimit({ clock, failuresPerMinute, perDestination = 4, waitMs = 5000 }: Options): ScanLimit {
   const failed = new Map<string, Failure[]>()
   const turns = new Map<string, Turns>()
+  /** Destinations where an MCP server answered lately: many people connect there, and nobody finds out anything. */
+  const known = new Set<string>()
 
   return async ({ principal, url, run, codeOf = () => '' }) => {
     requireBelow(recent(principal.id))
-    const origin = URL.canParse(url) ? new URL(url).origin : ''
-    const here = turns.get(origin) ?? createTurns(perDestination)
-    turns.set(origin, here)
+    const origin = originOf(url)
     try {
-      const result = await here.inTurn(run, waitMs)
-      note(principal.id, url, codeOf(result))
+      const result = await (known.has(origin) ? run() : inTurn(origin, run))
+      const code = codeOf(result)
+      if (failures.has(code)) note(principal.id, url, code)
+      else remember(origin)
       return result
     } catch (error) {
-      if (isAppError(error)) note(principal.id, url, error.code)
+      if (isAppError(error) && failures.has(error.code)) note(principal.id, url, error.code)
       throw error
+    }
+  }
+
+  async function inTurn<Result>(origin: string, run: () => Promise<Result>): Promise<Result> {
+    const late = () => tooMany(Math.ceil(waitMs / 1000))
+    const here = turns.get(origin) ?? createTurns({ count: perDestination, waitMs, late })
+    turns.set(origin, here)
+    try {
+      return await here.inTurn(run)
     } finally {
       if (here.isIdle()) turns.delete(origin)
     }
+  }
+
+  function remember(origin: string): void {
+    known.delete(origin)
+    known.add(origin)
+    const [eldest] = known
+    if (known.size > maxKnown && eldest !== undefined) known.delete(eldest)
   }
 
   function recent(principalId: string): Failure[] {
@@ -91,7 +111,8 @@ export function createScanLimit({ clock, failuresPerMinute, perDestination = 4, 
   }
 
   function note(principalId: string, url: string, code: string): void {
-    if (failuresPerMinute === 0 || !failures.has(code)) return
+    known.delete(originOf(url))
+    if (failuresPerMinute === 0) return
     const at = clock.now().getTime()
     const key = code === 'authorization_server_not_found' ? newId() : url
     const others = recent(principalId).filter((failure) => failure.key !== key)
@@ -102,48 +123,8 @@ export function createScanLimit({ clock, failuresPerMinute, perDestination = 4, 
   }
 }
 
-type Turns = { inTurn<Result>(run: () => Promise<Result>, waitMs: number): Promise<Result>; isIdle(): boolean }
-
-/** A few at a time, in the order in which they came. */
-function createTurns(count: number): Turns {
-  let running = 0
-  const waiting: (() => void)[] = []
-
-  const take = async (waitMs: number): Promise<void> => {
-    if (running < count) {
-      running += 1
-      return
-    }
-    await new Promise<void>((resolve, reject) => {
-      const begin = (): void => {
-        clearTimeout(timer)
-        resolve()
-      }
-      const timer = setTimeout(() => {
-        waiting.splice(waiting.indexOf(begin), 1)
-        reject(tooMany(Math.ceil(waitMs / 1000)))
-      }, waitMs)
-      waiting.push(begin)
-    })
-  }
-  /** Hands the place on, or leaves it empty. */
-  const give = (): void => {
-    const next = waiting.shift()
-    if (next === undefined) running -= 1
-    else next()
-  }
-
-  return {
-    async inTurn(run, waitMs) {
-      await take(waitMs)
-      try {
-        return await run()
-      } finally {
-        give()
-      }
-    },
-    isIdle: () => running === 0 && waiting.length === 0,
-  }
+function originOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).origin : ''
 }
 
 function tooMany(retryAfterSeconds: number): AppError {

@@ -156,6 +156,7 @@ export function createTokenEndpoint(deps: TokenEndpointDeps): TokenEndpoint {
     async exchangeCode({ server, client, redirectUri, callbackParameters, expectedState, codeVerifier }) {
       const callback = new URL(redirectUri)
       callback.search = callbackParameters.toString()
+      for (const name of unasked) callback.searchParams.delete(name)
       try {
         const outcome = await request(server, client, exchanging, (config) =>
           authorizationCodeGrant(
@@ -207,6 +208,9 @@ export function createTokenEndpoint(deps: TokenEndpointDeps): TokenEndpoint {
     },
   }
 }
+
+/** Answers of other flows than ours, at which openid-client gives up; RFC 6749 section 4.1.2 has us pass over them. */
+const unasked = ['id_token', 'token']
 
 async function noSigningKey(): Promise<never> {
   throw new Error('a client with private_key_jwt, and no key to sign with')

@@ -4,6 +4,7 @@ import { createGate } from '../support/gate.ts'
 import { type Patchbay, startPatchbay } from '../support/patchbay.ts'
 import { createTestClock, type TestClock } from '../support/test-clock.ts'
 import { until } from '../support/until.ts'
+import { answerRpc } from '../support/upstreams/quirky-oauth.ts'
 import { respond, type ScriptedUpstream, startScriptedUpstream } from '../support/upstreams/scripted-upstream.ts'
 
 describe('limits of connect and doctor', () => {
@@ -102,7 +103,7 @@ describe('limits of connect and doctor', () => {
     }
   })
 
-  // @guards src/access/scan-limit.ts:createTurns
+  // @guards src/access/turns.ts:createTurns
   it('SS-11: asks one destination for four callers at a time', async () => {
     const gate = createGate()
     let [now, most] = [0, 0]
@@ -119,6 +120,26 @@ describe('limits of connect and doctor', () => {
       gate.open()
       expect((await Promise.all(answers)).map(({ status }) => status)).to.deep.equal(Array(7).fill(200))
       expect(most).to.equal(4)
+    } finally {
+      gate.open()
+      await slow.close()
+    }
+  })
+
+  it('asks a destination where an MCP server was found for as many as there are', async () => {
+    const gate = createGate()
+    let isOpen = true
+    const slow = await startScriptedUpstream((request) => async (response) => {
+      if (!isOpen) await gate.pass()
+      await answerRpc(request.method, request.body)(response, request)
+    })
+    try {
+      expect((await diagnose(`${slow.origin}/mcp`)).body.verdict).to.equal('connected')
+      isOpen = false
+      const answers = Array.from({ length: 7 }, (_, index) => diagnose(`${slow.origin}/${index}`))
+      await until('all are asking', () => gate.arrivals === 7)
+      gate.open()
+      expect((await Promise.all(answers)).map(({ status }) => status)).to.deep.equal(Array(7).fill(200))
     } finally {
       gate.open()
       await slow.close()

@@ -137,6 +137,14 @@ describe('createTokenEndpoint', () => {
       expect(as.received.length).to.equal(0)
     })
 
+    it('passes over what a server sends along of other flows', async () => {
+      for (const name of ['id_token', 'token', 'access_token', 'session_state']) {
+        expect(await exchange({ code: 'c', state: 'st', iss: as.origin, [name]: 'x' }), name).to.include({ kind: 'ok' })
+      }
+      const error = { error: 'access_denied', state: 'st', iss: as.origin, id_token: 'x' }
+      expect(await exchange(error)).to.include({ failure: 'authorization_denied' })
+    })
+
     it('CB-01: takes no other state, no two of them, and no code twice', async () => {
       for (const query of [
         'code=c&state=other',
