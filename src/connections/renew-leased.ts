@@ -178,7 +178,8 @@ export function createRenewLeased(deps: Deps) {
     }
 
     let verdict = judgeFailure(connection, { failure, code, at, retryAfterMs, isResultLost, random: random() })
-    if (verdict.kind === 'end' && connection.issuer !== null && !(await gate.mayDisconnect(connection.issuer))) {
+    const isDoubtful = verdict.kind === 'end' && at.getTime() - verdict.since.getTime() < heldAtMostMs
+    if (isDoubtful && connection.issuer !== null && !(await gate.mayDisconnect(connection.issuer))) {
       verdict = { ...verdict, kind: 'retry', at: new Date(at.getTime() + heldRetryMs) }
     }
     const { attempts, since } = verdict
@@ -262,5 +263,7 @@ function isWorthRepeating(outcome: TokenOutcome | null, connection: Connection):
 
 /** How long a grant waits that was refused while nobody may be disconnected. */
 const heldRetryMs = 900_000
+/** For how long it is kept in all: a server that goes on refusing means it. */
+const heldAtMostMs = 86_400_000
 
 export type RenewLeased = ReturnType<typeof createRenewLeased>

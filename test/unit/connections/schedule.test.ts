@@ -50,6 +50,27 @@ describe('refreshTime', () => {
     expect(times.size).to.equal(randoms.length)
   })
 
+  // @guards src/connections/schedule.ts:refreshTime
+  it('REL-13: spreads ten thousand tokens of one minute over a tenth of their life, none of them late', () => {
+    const draws = Array.from({ length: 10_000 }, (_, index) => index / 10_000)
+    const minutes = new Map<number, number>()
+    for (const random of draws) {
+      const minute = Math.floor((+refreshTime(requestedAt, later(3600), random) - +requestedAt) / 60_000)
+      minutes.set(minute, (minutes.get(minute) ?? 0) + 1)
+    }
+    expect(minutes.size).to.equal(6)
+    expect(Math.max(...minutes.values())).to.be.lessThan(1700)
+    expect(Math.max(...minutes.keys())).to.be.lessThan(60)
+  })
+
+  // @guards src/connections/schedule.ts:refreshTime
+  it('REL-31: is within a day, however long the access token lives, and spread there too', () => {
+    const times = randoms.map((random) => +refreshTime(requestedAt, later(30 * 86_400), random))
+    expect(Math.max(...times)).to.be.at.most(+later(86_400))
+    expect(Math.min(...times)).to.be.at.least(+later(21 * 3600))
+    expect(new Set(times).size).to.equal(randoms.length)
+  })
+
   it('takes a token to live an hour when its server does not say', () => {
     expect(refreshTime(requestedAt, null, 0.5)).to.deep.equal(refreshTime(requestedAt, later(3600), 0.5))
   })
