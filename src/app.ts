@@ -5,6 +5,7 @@ import { createOidcKeys } from './access/oidc-issuer.ts'
 import { createScanLimit } from './access/scan-limit.ts'
 import { createVerifyCaller } from './access/verify-caller.ts'
 import { createVerifyOidcToken } from './access/verify-oidc-token.ts'
+import { createEventFeed } from './audit/event-feed.ts'
 import { composeHosts } from './compose-hosts.ts'
 import { composeMcpEndpoint } from './compose-mcp-endpoint.ts'
 import { composeRefresh, type RefreshParts } from './compose-refresh.ts'
@@ -35,6 +36,7 @@ import { createRevokeGrant } from './connections/revoke-grant.ts'
 import { createStartFlow } from './connections/start-flow.ts'
 import { createStepUpAsClient } from './connections/step-up-as-client.ts'
 import { createViewConnectors } from './connections/view-connectors.ts'
+import { createWatchEvents } from './connections/watch-events.ts'
 import { createCreateConnector } from './connectors/create-connector.ts'
 import { createUpdateConnector } from './connectors/update-connector.ts'
 import { createDiagnose } from './doctor/diagnose.ts'
@@ -48,6 +50,7 @@ import { createClientRoutes } from './http/routes/client-routes.ts'
 import { callbackPath, createConnectPages } from './http/routes/connect-pages.ts'
 import { createConnectorRoutes } from './http/routes/connector-routes.ts'
 import { createDoctorRoutes } from './http/routes/doctor-routes.ts'
+import { createEventRoutes } from './http/routes/event-routes.ts'
 import { createServiceRoutes } from './http/routes/service-routes.ts'
 import { createWebhookRoutes } from './http/routes/webhook-routes.ts'
 import { type Clock, systemClock } from './kernel/clock.ts'
@@ -274,12 +277,20 @@ export function createApp(options: AppOptions) {
     publicUrl,
   })
   const diagnose = createDiagnose({ ...outside, findPinnedIssuer: presetPins.find, log })
+  const watchEvents = createWatchEvents({
+    events,
+    feed: createEventFeed({ events, changes, timings: timings.eventStream }),
+    clock,
+    timings: timings.eventStream,
+    maxStreams: settings.EVENT_STREAMS,
+  })
   const manageWebhooks = createManageWebhooks({ webhooks, deliveries, addressPolicy, vault, clock })
   const deliverWebhook = createDeliverWebhook({ webhooks, deliveries, fetch, vault, clock, random, log })
   const hosts = composeHosts({ settings, storage, presets, fetch, vault, clock, log })
   const routes = [
     ...connectorRoutes,
     ...createDoctorRoutes({ diagnose, scanLimit }),
+    ...createEventRoutes({ watchEvents }),
     ...createWebhookRoutes({ manageWebhooks, deliveries }),
     ...hosts.apiRoutes,
   ]
@@ -371,6 +382,8 @@ export function createApp(options: AppOptions) {
     bootstrapAccess: createBootstrapAccess({ access, clock }),
     createHttp,
     createReadinessCheck,
+    /** Ends the event streams, which go on by themselves. */
+    endEventStreams: watchEvents.endAll,
     /** The description of the REST API (OpenAPI 3.1). */
     openApi,
     /** Waits for what runs in the background, then closes every connection. */

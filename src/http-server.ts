@@ -47,6 +47,7 @@ export async function startHttpServer(app: App, settings: Settings, timings: Tim
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       server.closeIdleConnections()
       mcpEndpoint.retireStreams('listening')
+      app.endEventStreams()
       const cutMs = Math.min(lastEventMs, timings.drainMs / 2)
       await within(timings.drainMs - cutMs, frontDoor.idle())
       mcpEndpoint.retireStreams('all')

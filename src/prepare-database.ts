@@ -6,6 +6,7 @@ import type { Logger } from './log/logger.ts'
 import { queueMigration } from './queue/migrate-queue.ts'
 import { migrate, pendingMigrations } from './storage/migrate.ts'
 import { readMigrations } from './storage/migration-history.ts'
+import { restoredEvents } from './storage/restored-events.ts'
 
 const migrationsFolder = join(packageRoot(), 'prisma', 'migrations')
 
@@ -23,7 +24,7 @@ export async function prepareDatabase(
   settings: Pick<Settings, 'MIGRATE'>,
   log: Logger,
 ): Promise<void> {
-  const options = { folder: migrationsFolder, steps: [queueMigration], log }
+  const options = { folder: migrationsFolder, steps: [queueMigration, restoredEvents], log }
   if (settings.MIGRATE === 'auto') {
     await migrate(databaseUrl.reveal(), options)
     return

@@ -40,6 +40,16 @@ export const defaultTimings = {
     /** More rejections than this within the window, and than this share of the grants: then grants are kept. */
     rejections: { count: 20, share: 0.05, windowMs: 300_000, holdMs: 1_800_000 },
   },
+  eventStream: {
+    /** A comment, and the place that was read up to, when there was nothing else to send. */
+    keepAliveMs: 15_000,
+    /** How often it is made sure that the credentials still hold. */
+    confirmMs: 2_000,
+    /** After so long a stream ends; whoever reads it goes on with another. */
+    lifeMs: 3_600_000,
+    pollMs: 1_000,
+    heldBackMs: 50,
+  },
   shutdown: {
     /** For load balancers to notice that readiness is gone. */
     noticeMs: 5_000,

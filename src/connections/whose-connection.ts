@@ -1,6 +1,6 @@
 import { isManager } from '../access/rights.ts'
 import type { Connector } from '../connectors/connector.ts'
-import { isManageable, isVisible } from '../connectors/visibility.ts'
+import { isManageable, isVisible, type Owned } from '../connectors/visibility.ts'
 import { AppError } from '../kernel/app-error.ts'
 import type { Principal } from '../kernel/principal.ts'
 import type { Connection, ConnectionScope } from './connection.ts'
@@ -55,7 +55,11 @@ export function mayConnect(principal: Principal, connector: Connector): boolean 
 }
 
 /** True when the principal may connect and disconnect this connection, and so may see its link. */
-export function isConnectable(principal: Principal, connector: Connector, connection: Connection): boolean {
+export function isConnectable(
+  principal: Principal,
+  connector: Owned,
+  connection: Pick<Connection, 'scope' | 'subjectId'>,
+): boolean {
   if (connection.scope === 'tenant') return isManageable(principal, connector)
   const isOwn = connection.scope === principal.kind && connection.subjectId === principal.subject
   return isVisible(principal, connector) && (isOwn || isManager(principal))

@@ -11,19 +11,22 @@ export function ownerFor(principal: Principal): Pick<Connector, 'ownerKind' | 'o
     : { ownerKind: principal.kind, ownerId: principal.subject }
 }
 
-function isOwner(principal: Principal, connector: Connector): boolean {
+/** What says who may see a connector. */
+export type Owned = Pick<Connector, 'tenantId' | 'ownerKind' | 'ownerId'>
+
+function isOwner(principal: Principal, connector: Owned): boolean {
   return connector.ownerKind === principal.kind && connector.ownerId === principal.subject
 }
 
 /** Own connectors and the tenant's; nobody sees another person's. */
-export function isVisible(principal: Principal, connector: Connector): boolean {
+export function isVisible(principal: Principal, connector: Owned): boolean {
   return (
     connector.tenantId === principal.tenantId && (connector.ownerKind === 'tenant' || isOwner(principal, connector))
   )
 }
 
 /** Who may change, delete and see the client facts of a connector. */
-export function isManageable(principal: Principal, connector: Connector): boolean {
+export function isManageable(principal: Principal, connector: Owned): boolean {
   return (
     isVisible(principal, connector) &&
     (connector.ownerKind === 'tenant' ? isManager(principal) : isOwner(principal, connector))

@@ -4,6 +4,7 @@ import type { z } from 'zod'
 import { requireScope } from '../access/rights.ts'
 import { AppError, type FieldProblem } from '../kernel/app-error.ts'
 import type { Principal } from '../kernel/principal.ts'
+import { liveRequest, sendEventStream } from './event-stream.ts'
 import { requestRecord } from './front-door.ts'
 import { readJsonBody } from './json-body.ts'
 import type { Route } from './route.ts'
@@ -28,10 +29,17 @@ export function createApiRouter({ routes, authenticate, openApi }: Deps): Router
       const params = route.params === undefined ? undefined : parseParams(route.params, ctx.params)
       const query = parseQuery(route.query, ctx.querystring)
       const body = await parseBody(route, ctx)
-      const answer = await route.handle({ principal, params, query, body })
+      const confirm = async () => {
+        const confirmed = await authenticate(ctx.req)
+        requireScope(confirmed, route.scope)
+        return confirmed
+      }
+      const answer = route.handle({ principal, params, query, body, live: liveRequest(ctx, confirm) })
       ctx.set('Cache-Control', 'no-store')
       ctx.status = route.success.status
-      if (answer !== undefined) ctx.body = answer
+      if (route.success.isStream) return sendEventStream(ctx, answer as unknown as AsyncIterable<string>)
+      const value = await answer
+      if (value !== undefined) ctx.body = value
     })
   }
   return router

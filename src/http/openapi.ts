@@ -72,12 +72,14 @@ function operation(route: Route, reference: (schema: z.ZodType, io: 'input' | 'o
         description: success.description,
         ...(success.schema === undefined
           ? {}
-          : { content: { 'application/json': { schema: reference(success.schema, 'output') } } }),
+          : { content: { [mediaTypeOf(route)]: { schema: reference(success.schema, 'output') } } }),
       },
       ...problemResponses(errors, reference(problemSchema, 'output')),
     },
   }
 }
+
+const mediaTypeOf = ({ success }: Route) => (success.isStream ? 'text/event-stream' : 'application/json')
 
 function problemResponses(codes: readonly ErrorCode[], schema: Json): Json {
   const byStatus = new Map<number, Set<ErrorCode>>()

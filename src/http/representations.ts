@@ -54,6 +54,7 @@ export function representEvent(event: Event): z.input<typeof eventSchema> {
     code: event.code,
     class: event.class,
     detail: event.detail,
+    connector_id: event.connectorId,
     connection_id: event.connectionId,
     actor_id: event.actorId,
     at: event.at.toISOString(),

@@ -7,11 +7,25 @@ export type Method = 'get' | 'post' | 'patch' | 'delete'
 type Shape = z.ZodType | undefined
 type Parsed<S extends Shape> = S extends z.ZodType ? z.output<S> : undefined
 
+/** Of the request itself, for answers that go on. */
+export type LiveRequest = {
+  readonly lastEventId: string | undefined
+  /** Aborted when nobody listens any more. */
+  readonly signal: AbortSignal
+  /**
+   * Finds out anew who is asking.
+   *
+   * @throws AppError `unauthenticated`, `forbidden`
+   */
+  confirm(): Promise<Principal>
+}
+
 export type RouteInput<Params extends Shape, Query extends Shape, Body extends Shape> = {
   readonly principal: Principal
   readonly params: Parsed<Params>
   readonly query: Parsed<Query>
   readonly body: Parsed<Body>
+  readonly live: LiveRequest
 }
 
 /**
@@ -28,7 +42,13 @@ export type RouteDefinition<Params extends Shape, Query extends Shape, Body exte
   readonly params?: Params
   readonly query?: Query
   readonly body?: Body
-  readonly success: { readonly status: 200 | 201 | 204; readonly description: string; readonly schema?: Response }
+  readonly success: {
+    readonly status: 200 | 201 | 204
+    readonly description: string
+    readonly schema?: Response
+    /** The answer is an event stream; `schema` is that of an event's data, and `handle` gives frames. */
+    readonly isStream?: true
+  }
   /** What callers must be ready for, besides what every route may answer. */
   readonly errors: readonly ErrorCode[]
   handle(input: RouteInput<Params, Query, Body>): Promise<Response extends z.ZodType ? z.input<Response> : undefined>
@@ -36,7 +56,13 @@ export type RouteDefinition<Params extends Shape, Query extends Shape, Body exte
 
 /** A route whose types are known to itself alone. */
 export type Route = Omit<RouteDefinition<Shape, Shape, Shape, Shape>, 'handle'> & {
-  handle(input: { principal: Principal; params: unknown; query: unknown; body: unknown }): Promise<unknown>
+  handle(input: {
+    principal: Principal
+    params: unknown
+    query: unknown
+    body: unknown
+    live: LiveRequest
+  }): Promise<unknown>
 }
 
 /** Ties a route's handler to its schemas; the router hands over exactly what they parsed. */
@@ -47,4 +73,22 @@ export function defineRoute<
   Response extends Shape = undefined,
 >(definition: RouteDefinition<Params, Query, Body, Response>): Route {
   return definition as unknown as Route
+}
+
+type StreamDefinition<Params extends Shape, Query extends Shape> = Omit<
+  RouteDefinition<Params, Query, undefined, Shape>,
+  'handle' | 'method' | 'body' | 'success'
+> & {
+  /** Of the data of each event. */
+  readonly success: { readonly description: string; readonly schema: z.ZodType }
+  /** The stream, frame by frame. What its first step throws is answered with a problem document. */
+  handle(input: RouteInput<Params, Query, undefined>): AsyncIterable<string>
+}
+
+/** The same for an answer that goes on: a stream of Server-Sent Events. */
+export function defineStream<Params extends Shape = undefined, Query extends Shape = undefined>(
+  definition: StreamDefinition<Params, Query>,
+): Route {
+  const { success, ...rest } = definition
+  return { ...rest, method: 'get', success: { ...success, status: 200, isStream: true } } as unknown as Route
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { eventTypes } from '../audit/event.ts'
+import { parsePlace } from '../audit/event-place.ts'
 import { connectionStates, disconnectCodes } from '../connections/connection.ts'
 import { credentialScopes, transports } from '../connectors/connector.ts'
 import { isId } from '../kernel/id.ts'
@@ -141,11 +142,33 @@ export const eventSchema = z
     code: z.string().nullable(),
     class: z.string().nullable().describe('Of a refresh: which class of outcome it was.'),
     detail: z.string().nullable(),
+    connector_id: id,
     connection_id: id.nullable(),
     actor_id: id.nullable(),
     at: time,
   })
   .meta({ id: 'Event' })
+
+const eventPlace = z
+  .string()
+  .transform((text) => parsePlace(text))
+  .refine((place) => place !== null, 'is not the id of an event of this stream')
+
+export const watchEventsQuery = z.strictObject({
+  types: z
+    .string()
+    .max(512)
+    .transform((text) => text.split(','))
+    .pipe(z.array(z.enum(eventTypes)))
+    .optional()
+    .describe('Event types, separated by commas. Default: all.'),
+  connector_id: id.optional(),
+  last_event_id: eventPlace
+    .optional()
+    .describe('Read on after this event: the last `id` that you have seen. The header `Last-Event-ID` says the same.'),
+})
+
+export const lastEventId = eventPlace
 
 export const presetSchema = z
   .object({ id: z.string(), url: z.string(), metadata: z.record(z.string(), z.string()).nullable() })
