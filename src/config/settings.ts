@@ -242,6 +242,7 @@ export const settingTable = {
     schema: seconds,
     fallback: '3600',
     about: 'An event stream older than this is closed between two events, in seconds; its reader resumes.',
+  },
   EVENT_STREAMS: {
     schema: number(1, 10_000, 'must be a whole number from 1 to 10000'),
     fallback: '10',

@@ -44,7 +44,8 @@ export type WatchEvents = ReturnType<typeof createWatchEvents>
  */
 export function createWatchEvents({ events, feed, clock, timings, maxStreams }: Deps) {
   const open = new Map<string, number>()
-  const ending = new AbortController()
+  const enders = new Set<() => void>()
+  let isEnding = false
 
   /** @throws AppError `too_many_streams` */
   async function* watch(first: Principal, request: WatchRequest): AsyncGenerator<Watched> {
@@ -52,6 +53,9 @@ export function createWatchEvents({ events, feed, clock, timings, maxStreams }: 
     if (count >= maxStreams) throw new AppError('too_many_streams', 'too many event streams of one principal')
     open.set(first.id, count + 1)
     const tenant = feed.open(first.tenantId)
+    const { stopping, stop } = stopWith(request.signal)
+    enders.add(stop)
+    if (isEnding) stop()
     try {
       const end = await events.findEnd()
       let place = request.after === undefined ? end : knownPlace(request.after, end)
@@ -62,8 +66,8 @@ export function createWatchEvents({ events, feed, clock, timings, maxStreams }: 
       const startedAt = now()
       let confirmedAt = startedAt
       let sentAt = startedAt
-      while (!isOver(request.signal) && now() - startedAt < timings.lifeMs) {
-        const items = await nextWithin(timings.confirmMs, request.signal, (signal) => tenant.next(place, signal))
+      while (!stopping.aborted && now() - startedAt < timings.lifeMs) {
+        const items = await within(timings.confirmMs, stopping, (signal) => tenant.next(place, signal))
         if (now() - confirmedAt >= timings.confirmMs) {
           principal = await request.confirm()
           confirmedAt = now()
@@ -80,32 +84,42 @@ export function createWatchEvents({ events, feed, clock, timings, maxStreams }: 
       }
     } finally {
       tenant.close()
+      enders.delete(stop)
+      request.signal.removeEventListener('abort', stop)
       const left = (open.get(first.id) ?? 1) - 1
       if (left > 0) open.set(first.id, left)
       else open.delete(first.id)
     }
   }
 
-  const isOver = (signal: AbortSignal) => signal.aborted || ending.signal.aborted
-
-  async function nextWithin<T>(ms: number, outer: AbortSignal, next: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const inner = new AbortController()
-    const end = () => inner.abort()
-    const timer = setTimeout(end, ms)
-    for (const signal of [outer, ending.signal]) signal.addEventListener('abort', end)
-    if (isOver(outer)) end()
-    try {
-      return await next(inner.signal)
-    } finally {
-      clearTimeout(timer)
-      for (const signal of [outer, ending.signal]) signal.removeEventListener('abort', end)
-    }
-  }
-
   return {
     watch,
     /** Ends every stream; those who come later are ended as soon as they have begun. */
-    endAll: () => ending.abort(),
+    endAll: () => {
+      isEnding = true
+      for (const stop of enders) stop()
+    },
+  }
+}
+
+/** A signal that is aborted with `outer`, or by `stop`. */
+function stopWith(outer: AbortSignal) {
+  const controller = new AbortController()
+  const stop = () => controller.abort()
+  if (outer.aborted) stop()
+  outer.addEventListener('abort', stop)
+  return { stopping: controller.signal, stop }
+}
+
+/** Does `work`, with a signal that is aborted after `ms` milliseconds, or with `outer`. */
+async function within<T>(ms: number, outer: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const { stopping, stop } = stopWith(outer)
+  const timer = setTimeout(stop, ms)
+  try {
+    return await work(stopping)
+  } finally {
+    clearTimeout(timer)
+    outer.removeEventListener('abort', stop)
   }
 }
 
