@@ -5,7 +5,7 @@ import { createOidcKeys } from './access/oidc-issuer.ts'
 import { createScanLimit } from './access/scan-limit.ts'
 import { createVerifyCaller } from './access/verify-caller.ts'
 import { createVerifyOidcToken } from './access/verify-oidc-token.ts'
-import { createEventFeed } from './audit/event-feed.ts'
+import { composeAnnouncing } from './compose-announcing.ts'
 import { composeHosts } from './compose-hosts.ts'
 import { composeMcpEndpoint } from './compose-mcp-endpoint.ts'
 import { composeRefresh, type RefreshParts } from './compose-refresh.ts'
@@ -36,7 +36,6 @@ import { createRevokeGrant } from './connections/revoke-grant.ts'
 import { createStartFlow } from './connections/start-flow.ts'
 import { createStepUpAsClient } from './connections/step-up-as-client.ts'
 import { createViewConnectors } from './connections/view-connectors.ts'
-import { createWatchEvents } from './connections/watch-events.ts'
 import { createCreateConnector } from './connectors/create-connector.ts'
 import { createUpdateConnector } from './connectors/update-connector.ts'
 import { createDiagnose } from './doctor/diagnose.ts'
@@ -50,9 +49,7 @@ import { createClientRoutes } from './http/routes/client-routes.ts'
 import { callbackPath, createConnectPages } from './http/routes/connect-pages.ts'
 import { createConnectorRoutes } from './http/routes/connector-routes.ts'
 import { createDoctorRoutes } from './http/routes/doctor-routes.ts'
-import { createEventRoutes } from './http/routes/event-routes.ts'
 import { createServiceRoutes } from './http/routes/service-routes.ts'
-import { createWebhookRoutes } from './http/routes/webhook-routes.ts'
 import { type Clock, systemClock } from './kernel/clock.ts'
 import type { Secret } from './kernel/secret.ts'
 import { createBackground } from './log/background.ts'
@@ -72,8 +69,6 @@ import { createTokenEndpoint } from './upstream/token-endpoint.ts'
 import { readKeyring } from './vault/key-check.ts'
 import { createStoredKeys } from './vault/stored-keys.ts'
 import { createVault } from './vault/vault.ts'
-import { createDeliverWebhook } from './webhooks/deliver-webhook.ts'
-import { createManageWebhooks } from './webhooks/manage-webhooks.ts'
 
 export type AppOptions = {
   readonly settings: Settings
@@ -114,7 +109,6 @@ export function createApp(options: AppOptions) {
     onUnavailable: metrics.databaseFailed,
   })
   const { access, connectors, connections, tickets, flows, registrations, events, presetPins } = storage
-  const { webhooks, deliveries } = storage
   const changes = createNotifications({ url: databaseUrl, log })
   watchDatabase(metrics, storage)
   const redisProbe = settings.REDIS_URL === undefined ? null : createRedisProbe(settings.REDIS_URL)
@@ -277,21 +271,23 @@ export function createApp(options: AppOptions) {
     publicUrl,
   })
   const diagnose = createDiagnose({ ...outside, findPinnedIssuer: presetPins.find, log })
-  const watchEvents = createWatchEvents({
-    events,
-    feed: createEventFeed({ events, changes, timings: timings.eventStream }),
+  const announcing = composeAnnouncing({
+    settings,
+    storage,
+    changes,
+    addressPolicy,
+    fetch,
+    vault,
     clock,
-    timings: timings.eventStream,
-    maxStreams: settings.EVENT_STREAMS,
+    random,
+    timings,
+    log,
   })
-  const manageWebhooks = createManageWebhooks({ webhooks, deliveries, addressPolicy, vault, clock })
-  const deliverWebhook = createDeliverWebhook({ webhooks, deliveries, fetch, vault, clock, random, log })
   const hosts = composeHosts({ settings, storage, presets, fetch, vault, clock, log })
   const routes = [
     ...connectorRoutes,
     ...createDoctorRoutes({ diagnose, scanLimit }),
-    ...createEventRoutes({ watchEvents }),
-    ...createWebhookRoutes({ manageWebhooks, deliveries }),
+    ...announcing.apiRoutes,
     ...hosts.apiRoutes,
   ]
   const openApi = describeApi(routes, productVersion())
@@ -375,15 +371,15 @@ export function createApp(options: AppOptions) {
     presetPins,
     /** Leases, single renewals and what waits for the database: what scheduled runs are made of. */
     refreshing,
-    webhooks,
-    deliverWebhook,
+    webhooks: announcing.webhooks,
+    deliverWebhook: announcing.deliverWebhook,
     changes,
     issueApiKey: createIssueApiKey({ access, clock }),
     bootstrapAccess: createBootstrapAccess({ access, clock }),
     createHttp,
     createReadinessCheck,
     /** Ends the event streams, which go on by themselves. */
-    endEventStreams: watchEvents.endAll,
+    endEventStreams: announcing.endEventStreams,
     /** The description of the REST API (OpenAPI 3.1). */
     openApi,
     /** Waits for what runs in the background, then closes every connection. */

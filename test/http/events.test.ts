@@ -187,6 +187,7 @@ describe('GET /api/v1/events', function () {
       expect(connectorsOf(sources.stranger)).to.deep.equal([foreign])
     })
 
+    // @guards src/connections/watch-events.ts:createWatchEvents
     it('EV-03: shows members their own connections and the tenant’s, and managers all', async () => {
       const [alice, bob] = [
         await patchbay.createKey({ subject: 'alice' }),
