@@ -271,18 +271,7 @@ export function createApp(options: AppOptions) {
     publicUrl,
   })
   const diagnose = createDiagnose({ ...outside, findPinnedIssuer: presetPins.find, log })
-  const announcing = composeAnnouncing({
-    settings,
-    storage,
-    changes,
-    addressPolicy,
-    fetch,
-    vault,
-    clock,
-    random,
-    timings,
-    log,
-  })
+  const announcing = composeAnnouncing({ ...outside, settings, storage, changes, vault, clock, random, timings, log })
   const hosts = composeHosts({ settings, storage, presets, fetch, vault, clock, log })
   const routes = [
     ...connectorRoutes,
