@@ -42,7 +42,7 @@ const batchSize = 200
  */
 export function createEventFeed({ events, changes, timings }: Deps): EventFeed {
   const tenants = new Map<string, Tenant>()
-  let unsubscribe: (() => void) | undefined
+  let isListening = false
 
   function wake(tenant: Tenant): void {
     tenant.version += 1
@@ -59,7 +59,9 @@ export function createEventFeed({ events, changes, timings }: Deps): EventFeed {
   }
 
   function listen(): void {
-    unsubscribe ??= changes.subscribe({
+    if (isListening) return
+    isListening = true
+    changes.subscribe({
       onChange: ({ kind, ids: [tenantId = ''] }) => {
         const tenant = kind === 'event' ? tenants.get(tenantId) : undefined
         if (tenant !== undefined) wake(tenant)

@@ -58,7 +58,7 @@ const suiteFolder = join(packageRoot(), 'node_modules', '@modelcontextprotocol',
 const summary = /=== (?:SUITE )?SUMMARY ===/
 const scenarioTimeoutMs = 60_000
 const runTimeoutMs = 120_000
-const folderName = /^(?:server-)?(.+)-\d{4}-\d\d-\d\dT[\d-]+Z$/
+const folderName = /^(?:server-|authorization-)?(.+)-\d{4}-\d\d-\d\dT[\d-]+Z$/
 
 /** What the suite's authors froze for a revision: the scenarios that conform to it. */
 export function requiredScenarios(side: 'client' | 'server', revision: string): string[] {
@@ -95,24 +95,39 @@ async function run<Result extends ScenarioResult>(
   const output = await mkdtemp(join(tmpdir(), 'conformance-'))
   try {
     await finished([...args, '-o', output], env)
-    const files = await readdir(output, { recursive: true })
-    const folders = files
-      .filter((file) => file.endsWith(`${sep}checks.json`))
-      .map((file) => dirname(join(output, file)))
-    const results = await Promise.all(folders.map((folder) => read(output, folder)))
-    return results.sort((a, b) => a.scenario.localeCompare(b.scenario))
+    return await readAll(output, read)
   } finally {
     await rm(output, { recursive: true, force: true })
   }
 }
 
+async function readAll<Result extends ScenarioResult>(
+  output: string,
+  read: (root: string, folder: string) => Promise<Result>,
+): Promise<Result[]> {
+  const files = await readdir(output, { recursive: true })
+  const folders = files.filter((file) => file.endsWith(`${sep}checks.json`)).map((file) => dirname(join(output, file)))
+  const results = await Promise.all(folders.map((folder) => read(output, folder)))
+  return results.sort((a, b) => a.scenario.localeCompare(b.scenario))
+}
+
+/** What a run that wrote into this folder saw, one result per scenario, by name. */
+export function readResults(output: string): Promise<ScenarioResult[]> {
+  return readAll(output, readResult)
+}
+
+/** What Node is told to run the suite with these arguments. */
+export function suiteCommand(args: readonly string[]): string[] {
+  const program = join(suiteFolder, 'dist', 'index.js')
+  return ['--import', new URL('suite-loader.mjs', import.meta.url).href, program, ...args]
+}
+
 /** The suite's exit code says that something failed; what, its files say better. */
 async function finished(args: readonly string[], env: Readonly<Record<string, string>>): Promise<void> {
-  const program = join(suiteFolder, 'dist', 'index.js')
   await new Promise<void>((resolve, reject) => {
     const child = execFile(
       process.execPath,
-      ['--import', new URL('suite-loader.mjs', import.meta.url).href, program, ...args],
+      suiteCommand(args),
       {
         cwd: packageRoot(),
         env: { PATH: process.env.PATH ?? '', ...env },

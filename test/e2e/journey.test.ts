@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts'
+import { callTool, listTools } from '../support/call-tool.ts'
 import { authorize, createConnector } from '../support/connecting.ts'
 import { requireRedis } from '../support/lanes.ts'
 import { type Patchbay, startPatchbay } from '../support/patchbay.ts'
@@ -92,20 +93,6 @@ describe('the whole journey', () => {
     expect((await send('POST', session, { id: 2, method: 'tools/list' })).status).to.be.oneOf([404, 400])
   }
 
-  /** What a host gets when there is no grant: an error that says what to do. */
-  async function promptOf(id: string): Promise<{ status: number; message: string; reason: string }> {
-    const { url, headers } = target(id)
-    const answer = await fetch(url, {
-      method: 'POST',
-      headers: { ...headers, accept: 'application/json, text/event-stream', 'content-type': 'application/json' },
-      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' }),
-    })
-    const body = (await answer.json()) as {
-      error: { message: string; data: { 'patchbay/connection': { reason: string } } }
-    }
-    return { status: answer.status, message: body.error.message, reason: body.error.data['patchbay/connection'].reason }
-  }
-
   async function disconnectAndReadWhy(id: string): Promise<void> {
     const { status, body } = await patchbay.request('POST', `/api/v1/connectors/${id}/disconnect`)
     expect(status).to.equal(200)
@@ -115,9 +102,9 @@ describe('the whole journey', () => {
       disconnect_code: 'client_request',
     })
     expect(await read(id)).to.include({ state: 'disconnected', disconnect_reason: 'Client request' })
-    const prompt = await promptOf(id)
-    expect(prompt).to.include({ status: 200, reason: 'Client request' })
-    expect(prompt.message).to.include('is not connected')
+    const { tools } = await listTools(patchbay, id)
+    expect(tools.map(({ name }) => name)).to.deep.equal(['connect'])
+    expect(tools[0]?.description).to.include('is not connected').and.include('Client request')
     expect((await typesOf(id)).at(-1)).to.equal('connector.disconnected')
   }
 
@@ -319,8 +306,8 @@ describe('the whole journey', () => {
         expect(connector.auth_request.authorization_endpoint).to.match(/^http:\/\/localhost:\d+\/connect\/[\w-]{43}$/)
         const [latest] = await eventsOf(id)
         expect(latest).to.include({ type: 'connector.auth_required', code: 'access_token_expired' })
-        const prompt = await promptOf(id)
-        expect(prompt.message).to.include(connector.auth_request.authorization_endpoint)
+        const { refusal } = await callTool(patchbay, id, 'whoami')
+        expect(refusal).to.include(connector.auth_request.authorization_endpoint)
       })
 
       it('ends in order', async () => {

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts'
+import { listTools } from '../support/call-tool.ts'
 import { askForLink, authorize, createConnector, followLink } from '../support/connecting.ts'
 import { type Patchbay, startPatchbay } from '../support/patchbay.ts'
 import { createBrowser } from '../support/upstreams/browser.ts'
@@ -117,14 +118,9 @@ describe('two people, one shared connector with credential_scope=user', () => {
   })
 
   it('asks a third, who never connected, to do so', async () => {
-    const answer = await fetch(`${patchbay.url}/connectors/${id}/mcp`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${keys.carol}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' }),
-    })
-    expect(answer.status).to.equal(200)
-    const { error } = (await answer.json()) as { error: { data: { 'patchbay/connection': object } } }
-    expect(error.data['patchbay/connection']).to.include({ state: 'auth_required', reason: 'It was never connected.' })
+    const { tools } = await listTools(patchbay, id, keys.carol)
+    expect(tools.map(({ name }) => name)).to.deep.equal(['connect'])
+    expect(tools[0]?.description).to.include('It was never connected.')
   })
 
   it('shows each only what befell their own connection', async () => {

@@ -148,7 +148,7 @@ describe('bad input: urls and fields', () => {
       ['AP-01: an unknown field inside auth', { url: upstreamUrl, auth: { type: 'none', token: 'x' } }, 'auth.token'],
       ['AP-01: an unknown kind of auth', { url: upstreamUrl, auth: { type: 'magic' } }, 'auth.type'],
       ['AP-01: an unknown credential_scope', { url: upstreamUrl, credential_scope: 'world' }, 'credential_scope'],
-      ['AP-01: a transport of a later turn', { url: upstreamUrl, transport: 'sse' }, 'transport'],
+      ['AP-01: an unknown transport', { url: upstreamUrl, transport: 'pigeon' }, 'transport'],
       ['AP-01: a scope with a space', { url: upstreamUrl, scopes: ['a b'] }, 'scopes.0'],
       ['AP-01: text as match_preset', { url: upstreamUrl, match_preset: 'yes' }, 'match_preset'],
       ['AP-01: a label that is too long', { url: upstreamUrl, label: 'x'.repeat(65) }, 'label'],

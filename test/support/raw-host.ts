@@ -5,7 +5,7 @@ import type { Patchbay } from './patchbay.ts'
 import type { Browser, Page } from './upstreams/browser.ts'
 
 export const verifier = 'a-verifier-of-forty-three-characters-or-more.'
-export const challenge = createHash('sha256').update(verifier).digest('base64url')
+const challenge = createHash('sha256').update(verifier).digest('base64url')
 
 export type TokenReply = {
   readonly status: number

@@ -184,9 +184,9 @@ describe('auth type client_credentials', () => {
       issuer.refuses = refuse() ?? null
 
       for (let call = 0; call < 5; call++) {
-        const { text, error } = await callTool(patchbay, id, 'write')
+        const { text, refusal } = await callTool(patchbay, id, 'write')
         expect(text).to.equal(undefined)
-        expect(error?.message).to.contain('does not permit this').and.not.contain('/connect/')
+        expect(refusal).to.contain('does not permit this').and.not.contain('/connect/')
         expect((await callTool(patchbay, id, 'ping')).text, 'other calls go on').to.equal('pong')
       }
 
@@ -203,7 +203,7 @@ describe('auth type client_credentials', () => {
 
     const refused = await callTool(patchbay, id, 'ping')
 
-    expect(refused.error?.message).to.contain('no longer accepts').and.not.contain('/connect/')
+    expect(refused.refusal).to.contain('no longer accepts').and.not.contain('/connect/')
     expect(await read(id)).to.include({ state: 'disconnected', disconnect_code: 'access_token_rejected' })
   })
 

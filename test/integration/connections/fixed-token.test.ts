@@ -109,7 +109,7 @@ describe('auth type token', () => {
     await connect(id)
     wanted = ['authorization', 'Bearer two']
 
-    expect((await callTool(patchbay, id, 'ping')).error?.message).to.contain('no longer accepts')
+    expect((await callTool(patchbay, id, 'ping')).refusal).to.contain('no longer accepts')
     expect(await read(id)).to.include({ state: 'disconnected', disconnect_code: 'access_token_rejected' })
 
     await patchbay.request('PATCH', `/api/v1/connectors/${id}`, { body: { auth: { type: 'token', token: 'two' } } })

@@ -42,7 +42,7 @@ describe('when the server names another authorization server than before', () =>
 
     const refused = await callTool(patchbay, id, 'ping')
 
-    expect(refused.error?.message).to.contain('names another authorization server')
+    expect(refused.refusal).to.contain('names another authorization server')
     const { state, last_error: lastError, auth_request: link } = await read(id)
     expect(state).to.equal('auth_required')
     expect(lastError).to.include({ code: 'authorization_server_changed', retryable: false })

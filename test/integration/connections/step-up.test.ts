@@ -43,7 +43,7 @@ describe('when the upstream wants more scopes than the token has', () => {
     const { state, auth_request: link } = await read()
     expect(state).to.equal('auth_required')
     expect(refused.status).to.equal(200)
-    expect(refused.error?.message).to.contain('needs more permissions').and.contain(link.authorization_endpoint)
+    expect(refused.refusal).to.contain('needs more permissions').and.contain(link.authorization_endpoint)
     expect((await callTool(patchbay, id, 'ping')).text).to.equal('pong')
   })
 
@@ -96,7 +96,7 @@ describe('when the upstream wants more scopes than the token has', () => {
     const refused = await callTool(patchbay, id, 'write')
 
     expect(asked()).to.deep.equal(['basic', 'basic write', 'basic write'])
-    expect(refused.error?.message).to.contain('does not permit this').and.not.contain('http')
+    expect(refused.refusal).to.contain('does not permit this').and.not.contain('http')
     const { state, last_error: lastError, auth_request: link } = await read()
     expect(state).to.equal('connected')
     expect(lastError).to.include({ code: 'insufficient_scope', retryable: false })

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { callTool } from '../../support/call-tool.ts'
+import { callTool, listTools } from '../../support/call-tool.ts'
 import { type Patchbay, startPatchbay } from '../../support/patchbay.ts'
 import { connectTo, endPauses, eventsOf, rowOf, runAsWorker, updateRow } from '../../support/refreshing.ts'
 import { createTestClock } from '../../support/test-clock.ts'
@@ -164,7 +164,8 @@ describe('the outcome table', () => {
 
   const ways = {
     worker: async (id: string) => void (await runAsWorker(patchbay.app, await rowOf(patchbay, id))),
-    proxy: async (id: string) => void (await callTool(patchbay, id, 'ping')),
+    // no tool call: for that the proxy would begin a new connection, where it can
+    proxy: async (id: string) => void (await listTools(patchbay, id)),
   }
 
   for (const [way, refresh] of Object.entries(ways)) {

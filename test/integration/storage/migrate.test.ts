@@ -83,7 +83,9 @@ describe('migrate', () => {
     const applied = outcomes.filter((names) => names.length > 0)
     expect(applied, 'how many of them found something to do').to.have.length(1)
     const rows = await withConnection(url, (client) =>
-      client.query('SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL'),
+      client.query(
+        'SELECT migration_name FROM _prisma_migrations WHERE finished_at IS NOT NULL ORDER BY migration_name',
+      ),
     )
     expect(rows.rows.map((row) => row.migration_name)).to.deep.equal(applied[0]?.slice(0, -1))
   })
