@@ -16,7 +16,7 @@ export type NeedsConnection = {
   readonly connectorName: string
   /** Null for those who may not connect it, and where connecting would be of no use. */
   readonly connectUrl: string | null
-  /** True for those who may connect it, so that a link can be made where there is none. */
+  /** True for those who may connect it by calling, so that a link can be made where there is none. */
   readonly isConnectable: boolean
   /** Of the grant that is missing or not enough; null when there was never a connection. */
   readonly grantEpoch: number | null
@@ -39,7 +39,8 @@ export function createDescribeNeed({ presets, findConnectUrl }: Deps) {
       lacks,
       connectorName: connectorName(connector, preset?.metadata.name),
       connectUrl: connection === null ? null : await findConnectUrl(principal, connector, connection),
-      isConnectable: lacks !== 'scope_for_good' && mayConnect(principal, connector),
+      isConnectable:
+        lacks !== 'scope_for_good' && mayConnect(principal, connector) && !endedForGood(connector, connection),
       grantEpoch: connection?.grantEpoch ?? null,
       reason: reasonFor(connection, lacks),
     }
@@ -47,6 +48,14 @@ export function createDescribeNeed({ presets, findConnectUrl }: Deps) {
 }
 
 export type DescribeNeed = ReturnType<typeof createDescribeNeed>
+
+/**
+ * What ended although it needs no person is not begun again by a call: whoever ended it meant it, and a credential that was
+ * refused is for its owner to replace.
+ */
+function endedForGood({ authType }: Connector, connection: Connection | null): boolean {
+  return connection?.state === 'disconnected' && authType !== 'auto' && authType !== 'oauth2'
+}
 
 function reasonFor(connection: Connection | null, lacks: Lack): string {
   if (connection === null || connection.state === 'created') return 'It was never connected.'
