@@ -8,6 +8,7 @@ import { createVerifyOidcToken } from './access/verify-oidc-token.ts'
 import { composeAnnouncing } from './compose-announcing.ts'
 import { composeHosts } from './compose-hosts.ts'
 import { composeMcpEndpoint } from './compose-mcp-endpoint.ts'
+import { composePages } from './compose-pages.ts'
 import { composeRefresh, type RefreshParts } from './compose-refresh.ts'
 import { productVersion } from './config/product-version.ts'
 import type { Settings } from './config/settings.ts'
@@ -25,28 +26,25 @@ import { createManageConnectors } from './connections/manage-connectors.ts'
 import { createMintTicket } from './connections/mint-ticket.ts'
 import { createPostCompletion } from './connections/post-completion.ts'
 import { createPrepareAuthorization } from './connections/prepare-authorization.ts'
-import { createReadTicket } from './connections/read-ticket.ts'
-import { createReceiveCallback } from './connections/receive-callback.ts'
 import { createRecoverUnauthorized } from './connections/recover-unauthorized.ts'
 import { createRedeemCallback } from './connections/redeem-callback.ts'
 import { createRedirectPolicy } from './connections/redirect-policy.ts'
 import { createRefreshAtOnce } from './connections/refresh-at-once.ts'
 import { createResolveUpstream } from './connections/resolve-upstream.ts'
 import { createRevokeGrant } from './connections/revoke-grant.ts'
-import { createStartFlow } from './connections/start-flow.ts'
 import { createStepUpAsClient } from './connections/step-up-as-client.ts'
 import { createViewConnectors } from './connections/view-connectors.ts'
 import { createCreateConnector } from './connectors/create-connector.ts'
 import { createUpdateConnector } from './connectors/update-connector.ts'
 import { createDiagnose } from './doctor/diagnose.ts'
 import { createApiRouter } from './http/api-router.ts'
-import { createBrowserCookie } from './http/browser-cookie.ts'
 import { createFrontDoor, type FrontDoor } from './http/front-door.ts'
 import { createKoaHandler } from './http/koa-app.ts'
+import { loopbackHosts } from './http/loopback-hosts.ts'
 import { describeApi } from './http/openapi.ts'
 import type { ReadinessReport } from './http/readiness-report.ts'
 import { createClientRoutes } from './http/routes/client-routes.ts'
-import { callbackPath, createConnectPages } from './http/routes/connect-pages.ts'
+import { callbackPath } from './http/routes/connect-pages.ts'
 import { createConnectorRoutes } from './http/routes/connector-routes.ts'
 import { createDoctorRoutes } from './http/routes/doctor-routes.ts'
 import { createServiceRoutes } from './http/routes/service-routes.ts'
@@ -54,7 +52,7 @@ import { type Clock, systemClock } from './kernel/clock.ts'
 import type { Secret } from './kernel/secret.ts'
 import { createBackground } from './log/background.ts'
 import type { Logger } from './log/logger.ts'
-import { createMetrics, type Metrics } from './metrics/metrics.ts'
+import { createMetrics } from './metrics/metrics.ts'
 import { createOutside, type EgressParts } from './outside.ts'
 import { migrationNames } from './prepare-database.ts'
 import { createVerifyMcpCaller } from './proxy/authenticate-caller.ts'
@@ -62,13 +60,14 @@ import type { McpEndpoint } from './proxy/mcp-endpoint.ts'
 import { createRedisProbe } from './queue/redis-probe.ts'
 import { createReadiness } from './readiness.ts'
 import { createNotifications } from './storage/notifications.ts'
-import { openStorage, type Storage } from './storage/open-storage.ts'
+import { openStorage } from './storage/open-storage.ts'
 import { clientKeysPath } from './upstream/client-metadata-document.ts'
 import { createRegisterClient } from './upstream/register-client.ts'
 import { createTokenEndpoint } from './upstream/token-endpoint.ts'
 import { readKeyring } from './vault/key-check.ts'
 import { createStoredKeys } from './vault/stored-keys.ts'
 import { createVault } from './vault/vault.ts'
+import { watchDatabase } from './watch-database.ts'
 
 export type AppOptions = {
   readonly settings: Settings
@@ -296,32 +295,24 @@ export function createApp(options: AppOptions) {
       metrics: metrics.relay,
       log,
     })
-    const browserCookie = createBrowserCookie(publicUrl)
-    const readTicket = createReadTicket({ tickets, connections, connectors, clock })
-    const startFlow = createStartFlow({
-      flows,
-      prepareAuthorization,
-      chooseClient,
-      presets,
-      vault,
-      clock,
-      redirectUri,
-      flowTtlMs: timings.flowTtlMs,
-    })
     const koaHandler = createKoaHandler({
       routers: [
         createServiceRoutes({ publicUrl, readiness }),
         createClientRoutes({ publicUrl, redirectUri, clientKeys }),
-        ...hosts.createRouters({ connections, connect, findConnectUrl, readTicket, startFlow, browserCookie }),
-        createConnectPages({
-          access,
+        ...composePages({
+          settings,
+          timings,
+          storage,
           presets,
-          readTicket,
-          startFlow,
-          receiveCallback: createReceiveCallback({ flows, redeemCallback, vault, clock }),
-          browserCookie,
-          publicUrl,
-          confirmation: settings.CONNECT_CONFIRMATION,
+          vault,
+          clock,
+          redirectUri,
+          prepareAuthorization,
+          chooseClient,
+          connect,
+          findConnectUrl,
+          redeemCallback,
+          hosts,
         }),
         createApiRouter({ routes, authenticate, openApi }),
       ],
@@ -381,17 +372,4 @@ export function createApp(options: AppOptions) {
       await storage.close()
     },
   }
-}
-
-function watchDatabase(metrics: Metrics, storage: Storage): void {
-  metrics.watch('databaseConnections', () =>
-    Object.entries(storage.connectionCounts()).map(([label, value]) => ({ label, value })),
-  )
-  metrics.watch('refreshDueLag', async () => [{ value: await storage.state.refreshLagSeconds() }])
-}
-
-/** On loopback the three names of this machine mean the same. */
-function loopbackHosts(publicUrl: URL): string[] {
-  const port = publicUrl.port === '' ? '' : `:${publicUrl.port}`
-  return ['localhost', '127.0.0.1', '[::1]'].map((host) => host + port)
 }

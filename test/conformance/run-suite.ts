@@ -58,7 +58,7 @@ const suiteFolder = join(packageRoot(), 'node_modules', '@modelcontextprotocol',
 const summary = /=== (?:SUITE )?SUMMARY ===/
 const scenarioTimeoutMs = 60_000
 const runTimeoutMs = 120_000
-const folderName = /^(?:server-|authorization-)?(.+)-\d{4}-\d\d-\d\dT[\d-]+Z$/
+const folderName = /^(?:authorization-server-|server-)?(.+)-\d{4}-\d\d-\d\dT[\d-]+Z$/
 
 /** What the suite's authors froze for a revision: the scenarios that conform to it. */
 export function requiredScenarios(side: 'client' | 'server', revision: string): string[] {

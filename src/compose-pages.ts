@@ -1,0 +1,66 @@
+import type { composeHosts } from './compose-hosts.ts'
+import type { Settings } from './config/settings.ts'
+import type { Timings } from './config/timings.ts'
+import type { ChooseClient } from './connections/choose-client.ts'
+import type { Connect } from './connections/connect.ts'
+import type { FindConnectUrl } from './connections/find-connect-url.ts'
+import type { PrepareAuthorization } from './connections/prepare-authorization.ts'
+import { createReadTicket } from './connections/read-ticket.ts'
+import { createReceiveCallback } from './connections/receive-callback.ts'
+import type { RedeemCallback } from './connections/redeem-callback.ts'
+import { createStartFlow } from './connections/start-flow.ts'
+import { createBrowserCookie } from './http/browser-cookie.ts'
+import { createConnectPages } from './http/routes/connect-pages.ts'
+import type { Clock } from './kernel/clock.ts'
+import type { PresetCatalog } from './presets/match-preset.ts'
+import type { Storage } from './storage/open-storage.ts'
+import type { Vault } from './vault/vault.ts'
+
+type Deps = {
+  readonly settings: Settings
+  readonly timings: Timings
+  readonly storage: Storage
+  readonly presets: PresetCatalog
+  readonly vault: Vault
+  readonly clock: Clock
+  readonly redirectUri: string
+  readonly prepareAuthorization: PrepareAuthorization
+  readonly chooseClient: ChooseClient
+  readonly connect: Connect
+  readonly findConnectUrl: FindConnectUrl
+  readonly redeemCallback: RedeemCallback
+  readonly hosts: ReturnType<typeof composeHosts>
+}
+
+/** The pages that people see, and what hosts meet on the way there, wired: part of the composition root. */
+export function composePages({ settings, timings, storage, hosts, ...deps }: Deps) {
+  const { presets, vault, clock, redirectUri, prepareAuthorization, chooseClient } = deps
+  const { access, connections, connectors, tickets, flows } = storage
+  const publicUrl = settings.PUBLIC_URL
+  const browserCookie = createBrowserCookie(publicUrl)
+  const readTicket = createReadTicket({ tickets, connections, connectors, clock })
+  const startFlow = createStartFlow({
+    flows,
+    prepareAuthorization,
+    chooseClient,
+    presets,
+    vault,
+    clock,
+    redirectUri,
+    flowTtlMs: timings.flowTtlMs,
+  })
+  const { connect, findConnectUrl } = deps
+  return [
+    ...hosts.createRouters({ connections, connect, findConnectUrl, readTicket, startFlow, browserCookie }),
+    createConnectPages({
+      access,
+      presets,
+      readTicket,
+      startFlow,
+      receiveCallback: createReceiveCallback({ flows, redeemCallback: deps.redeemCallback, vault, clock }),
+      browserCookie,
+      publicUrl,
+      confirmation: settings.CONNECT_CONFIRMATION,
+    }),
+  ]
+}
