@@ -19,8 +19,8 @@ import { createVault } from '../src/vault/vault.ts'
 import { countUnfinished, fillTable, makeDue } from './refresh/table.ts'
 import type { RoundReport } from './refresh/token-endpoint.ts'
 
-const size = { connections: Number(process.env['BENCH_CONNECTIONS'] ?? 100_000), issuers: 100 }
-const rounds = Number(process.env['BENCH_ROUNDS'] ?? 3)
+const size = { connections: Number(process.env.BENCH_CONNECTIONS ?? 100_000), issuers: 100 }
+const rounds = Number(process.env.BENCH_ROUNDS ?? 3)
 const warmUp = 1000
 const measured = 4000
 const sweeps = 200
@@ -116,7 +116,7 @@ async function start(contestant: Contestant, url: string, concurrency: number): 
     execArgv: ['--import', 'tsx'],
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     env: {
-      PATH: process.env['PATH'],
+      PATH: process.env.PATH,
       DATABASE_URL: url,
       ENCRYPTION_KEYS: encryptionKeys,
       DATA_DIR: join(folder, 'data'),

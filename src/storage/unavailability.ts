@@ -45,7 +45,7 @@ const isSqlState = (code: string): boolean => sqlStates.some((state) => code.sta
 
 /** The SQLSTATE that Prisma's driver adapter kept of a failure. */
 function originalCode(error: Prisma.PrismaClientKnownRequestError): string | undefined {
-  const adapterError = error.meta?.['driverAdapterError']
+  const adapterError = error.meta?.driverAdapterError
   if (typeof adapterError !== 'object' || adapterError === null || !('cause' in adapterError)) return undefined
   const { cause } = adapterError
   const code = typeof cause === 'object' && cause !== null && 'originalCode' in cause ? cause.originalCode : undefined

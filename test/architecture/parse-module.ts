@@ -86,25 +86,25 @@ function walk(node: Node, visit: (node: Node, key: string) => void, key = ''): v
 }
 
 function isCalled(node: unknown, name: string): node is Node {
-  return isNode(node) && node.type === 'Identifier' && node['name'] === name
+  return isNode(node) && node.type === 'Identifier' && node.name === name
 }
 
 /** `import('x')` in code and in types, and `require('x')`. */
 function importedBy(node: Node): string | undefined {
   const request =
     node.type === 'ImportExpression' || node.type === 'TSImportType'
-      ? node['source']
-      : node.type === 'CallExpression' && isCalled(node['callee'], 'require')
-        ? (node['arguments'] as unknown[])[0]
+      ? node.source
+      : node.type === 'CallExpression' && isCalled(node.callee, 'require')
+        ? (node.arguments as unknown[])[0]
         : undefined
-  return isNode(request) && typeof request['value'] === 'string' ? request['value'] : undefined
+  return isNode(request) && typeof request.value === 'string' ? request.value : undefined
 }
 
 type Seen = { readonly ambient: Set<Ambient>; declaresFetch: boolean; usesFetch: boolean }
 
 function note(node: Node, key: string, seen: Seen): void {
   if (node.type === 'MemberExpression') noteMember(node, seen)
-  if (node.type === 'VariableDeclarator' && isCalled(node['init'], 'process')) seen.ambient.add('process.env')
+  if (node.type === 'VariableDeclarator' && isCalled(node.init, 'process')) seen.ambient.add('process.env')
   if (isDateWithoutArguments(node)) seen.ambient.add('time')
   if (!isCalled(node, 'fetch')) return
   if (declaringPlaces.has(key)) seen.declaresFetch = true
@@ -140,13 +140,13 @@ const namingPlaces = new Set([
 ])
 
 function noteMember(node: Node, seen: Seen): void {
-  const property = isNode(node['property']) ? (node['property']['name'] ?? node['property']['value']) : undefined
-  if (isCalled(node['object'], 'process') && property === 'env') seen.ambient.add('process.env')
-  if (isCalled(node['object'], 'Date') && property === 'now') seen.ambient.add('time')
-  if (isCalled(node['object'], 'globalThis') && property === 'fetch') seen.ambient.add('fetch')
+  const property = isNode(node.property) ? (node.property.name ?? node.property.value) : undefined
+  if (isCalled(node.object, 'process') && property === 'env') seen.ambient.add('process.env')
+  if (isCalled(node.object, 'Date') && property === 'now') seen.ambient.add('time')
+  if (isCalled(node.object, 'globalThis') && property === 'fetch') seen.ambient.add('fetch')
 }
 
 function isDateWithoutArguments(node: Node): boolean {
   const isCall = node.type === 'CallExpression' || node.type === 'NewExpression'
-  return isCall && isCalled(node['callee'], 'Date') && (node['arguments'] as unknown[]).length === 0
+  return isCall && isCalled(node.callee, 'Date') && (node.arguments as unknown[]).length === 0
 }

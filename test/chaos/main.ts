@@ -51,7 +51,7 @@ type Stores = {
 
 async function openStores(folder: string): Promise<Stores> {
   const openPostgres = () => startEmbeddedPostgres({ dataDir: folder, durable: false, log: silentLog })
-  const program = (process.env['PATH'] ?? '')
+  const program = (process.env.PATH ?? '')
     .split(delimiter)
     .map((part) => join(part, 'redis-server'))
     .find(isExecutable)

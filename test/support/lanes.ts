@@ -13,7 +13,7 @@ const programs: Record<Lane, readonly string[]> = {
 const skippedLane = Symbol.for('patchbay.skipped-lane')
 
 function findProgram(names: readonly string[]): string | undefined {
-  const folders = (process.env['PATH'] ?? '').split(delimiter)
+  const folders = (process.env.PATH ?? '').split(delimiter)
   return folders
     .flatMap((folder) => names.map((name) => join(folder, name)))
     .find((path) => {

@@ -48,7 +48,7 @@ describe('the Prisma CLI', function () {
         cwd: root,
         encoding: 'utf8',
         env: {
-          PATH: process.env['PATH'],
+          PATH: process.env.PATH,
           DATABASE_URL: url,
           CHECKPOINT_DISABLE: '1',
           PRISMA_SCHEMA_ENGINE_BINARY: join(root, 'scripts', 'schema-engine.mjs'),
