@@ -52,7 +52,7 @@ export function startRelay(deps: RelayDeps, attempt: Attempt): Relaying {
 }
 
 const answered: RelayOutcome = { kind: 'answered' }
-const callerGone: RelayOutcome = { kind: 'caller_gone' }
+const hungUp: RelayOutcome = { kind: 'caller_gone' }
 const keepAliveComment = Buffer.from(': keepalive\n\n')
 /** A server that keeps on saying "wait" (1xx) restarts undici's timer with each. */
 const maxInformational = 16
@@ -169,7 +169,7 @@ class Relay implements UpstreamHandler, Beating, UnderWay, Relaying {
   /** The caller hung up: the upstream must hear of it, since for it that means "cancel" (MCP 2026-07-28, PX-11). */
   callerGone(): void {
     if (this.#phase === 'done') return
-    this.#finish(callerGone)
+    this.#finish(hungUp)
     this.#abort?.()
   }
 

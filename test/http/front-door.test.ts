@@ -70,6 +70,7 @@ describe('createFrontDoor', () => {
       })
     }
 
+    // @guards src/http/front-door.ts:mcpPath
     it('PX-15: hands whatever only looks like one to Koa', async () => {
       const paths = [
         `/connectors/${id.toUpperCase()}/mcp`,
@@ -118,6 +119,7 @@ describe('createFrontDoor', () => {
       ['a bare line feed', 'POST /', ['X-A: 1\nX-B: 2'], '', 400],
     ]
     for (const [title, requestLine, headers, body, expected] of cases) {
+      // @guards src/http/front-door.ts:refusalOf
       it(`PX-14: ${title}: ${expected}, and nobody else hears of it`, async () => {
         koa = () => expect.fail('Koa was asked')
         const answer = await send(requestLine, headers, body)

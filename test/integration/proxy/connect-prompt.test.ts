@@ -94,7 +94,7 @@ describe('MCP endpoint, without a usable grant', () => {
 
   describe('when a client of the legacy era comes', () => {
     // @guards src/proxy/own-session.ts:createOwnSession
-    it('PX-18, G9: begins a session of its own and asks nobody', async () => {
+    it('PX-18: begins a session of its own and asks nobody', async () => {
       const { status, headers, result } = await ask(initialize())
       expect(status).to.equal(200)
       expect(headers['mcp-session-id']).to.match(/^[\w-]{43}~-\.[\w-]{22}$/)

@@ -59,7 +59,7 @@ describe('MCP endpoint, when the upstream refuses the credential', () => {
   })
 
   for (const method of ['POST', 'GET', 'DELETE']) {
-    it(`REL-12, G7: renews it once and sends the ${method} once more, unseen by the caller`, async () => {
+    it(`REL-12: renews it once and sends the ${method} once more, unseen by the caller`, async () => {
       const answer = await caller.call({ method })
       expect(answer.status).to.equal(200)
       expect(upstream.received.map(({ headers }) => headers.authorization)).to.deep.equal([
@@ -72,6 +72,7 @@ describe('MCP endpoint, when the upstream refuses the credential', () => {
     })
   }
 
+  // @guards src/proxy/mcp-endpoint.ts:checkReplay
   it('REL-12: a second refusal is the end of it: 502, no loop', async () => {
     let version = 1
     recovered = () => {
@@ -115,6 +116,7 @@ describe('MCP endpoint, when the upstream refuses the credential', () => {
     expect(recoveries.length).to.equal(1)
   })
 
+  // @guards src/proxy/answer-plan.ts:planAnswer
   it('PX-04: whatever comes of it, the upstream’s challenge and body never pass', async () => {
     const outcomes: (() => Resolution | Promise<Resolution>)[] = [
       () => usable(withToken('stale', 9)),

@@ -102,6 +102,7 @@ describe('MCP endpoint, what goes upstream', () => {
     expect(last()?.body).to.equal(body)
   })
 
+  // @guards src/proxy/upstream-request.ts:toUpstreamRequest
   it('PX-15: asks for the stored URL and nothing of the caller’s path or query', async () => {
     await caller.call({ path: `/connectors/${connectorId}/mcp?fixed=2&x=/../y` })
     expect(last()?.target).to.equal('/mcp?fixed=1')
@@ -117,6 +118,7 @@ describe('MCP endpoint, what goes upstream', () => {
     })
   }
 
+  // @guards src/proxy/mcp-endpoint.ts:methods
   it('PX-12: answers other methods 405 with Allow, and asks nobody', async () => {
     const before = upstream.received.length
     for (const method of ['PUT', 'PATCH', 'HEAD']) {

@@ -60,6 +60,7 @@ describe('MCP endpoint, what comes back', () => {
     expect(answer.headers['content-length']).to.equal(String(Buffer.byteLength(odd)))
   })
 
+  // @guards src/proxy/response-headers.ts:readAnswerHead
   it('PX-03: drops every header that is not on the list', async () => {
     const hostile = {
       'set-cookie': 'a=b',
@@ -155,16 +156,20 @@ describe('MCP endpoint, what comes back', () => {
 
   describe('when the answer is not one of MCP', () => {
     const cases: readonly (readonly [string, Answer])[] = [
+      // @guards src/proxy/answer-plan.ts:planAnswer
       ['PX-05: a redirect', respond(302, '', { location: 'https://evil.example' })],
       ['PX-05: a redirect that asks for the body again', respond(307, '', { location: 'https://evil.example' })],
       ['PX-05: not modified', respond(304)],
+      // @guards src/proxy/answer-plan.ts:planAnswer
       ['PX-06: HTML', respondHtml('<script>alert(1)</script>')],
       ['PX-06: text', respond(200, 'ok', { 'content-type': 'text/plain' })],
       ['PX-06: an image', respond(200, 'GIF89a', { 'content-type': 'image/gif' })],
       ['PX-06: a body without a type', respond(200, result)],
       ['PX-06: chunks without a type', respondInPieces(['x'], {})],
+      // @guards src/proxy/answer-plan.ts:planAnswer
       ['PX-07: gzip though we asked for identity', respond(200, 'x', { ...json, 'content-encoding': 'gzip' })],
       ['PX-07: gzip inside the chunks', sendRaw(`${rawHead('Transfer-Encoding: gzip, chunked')}1\r\nx\r\n0\r\n\r\n`)],
+      // @guards src/proxy/response-headers.ts:readAnswerHead
       ['PX-08: two Content-Length', sendRaw(`${rawHead('Content-Length: 2', 'Content-Length: 2')}{}`)],
       ['PX-08: two different Content-Length', sendRaw(`${rawHead('Content-Length: 2', 'Content-Length: 3')}{}`)],
       [
@@ -290,6 +295,7 @@ describe('MCP endpoint, what comes back', () => {
     expect(answer.body).to.equal('{"good":true}')
   })
 
+  // @guards src/proxy/relay.ts:onError
   it('PX-09: a long answer cut short destroys the connection, and never ends as if complete', async () => {
     upstream.script(() => closeInBody(`{"x":"${'x'.repeat(100_000)}`))
     const { statusCode, body } = await caller.open()

@@ -92,6 +92,7 @@ describe('MCP endpoint, sessions', () => {
     expect(JSON.stringify(started.log)).not.to.include('session-7')
   })
 
+  // @guards src/proxy/answer-plan.ts:planAnswer
   it('REL-24: the 404 of an upstream that forgot the session passes as 404', async () => {
     const id = await begin()
     const body = '{"jsonrpc":"2.0","error":{"code":-32001,"message":"Session not found"},"id":null}'

@@ -39,6 +39,8 @@ export type StartOptions = {
   readonly resolve?: ResolveUpstream
   readonly recover?: RecoverUnauthorized
   readonly begin?: BeginConnect
+  /** More people whose key is `pbk_<name>`. */
+  readonly callers?: readonly string[]
   readonly changes?: Changes
   readonly limits?: Partial<ProxyLimits>
   readonly allowedOrigins?: readonly string[]
@@ -93,7 +95,7 @@ export async function startEndpoint(options: StartOptions): Promise<StartedEndpo
   const metrics = createMetrics()
   const endpoint = createMcpEndpoint({
     authenticate: async (request) => ({
-      principal: principalOf(readCredential(request)),
+      principal: principalOf(readCredential(request), options.callers ?? []),
       credentialId: null,
       expiresAt: null,
     }),
@@ -147,8 +149,9 @@ export async function startEndpoint(options: StartOptions): Promise<StartedEndpo
   }
 }
 
-function principalOf(key: string | null): Principal {
-  const name = Object.entries(keys).find(([, value]) => value === key)?.[0]
+function principalOf(key: string | null, callers: readonly string[]): Principal {
+  const name =
+    Object.entries(keys).find(([, value]) => value === key)?.[0] ?? callers.find((caller) => `pbk_${caller}` === key)
   if (name === undefined) throw new AppError('unauthenticated', 'no such key')
   return { id: name, tenantId: 'tenant', kind: 'user', subject: name, role: 'member', scopes: new Set(), label: name }
 }

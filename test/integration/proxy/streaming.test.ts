@@ -92,6 +92,7 @@ describe('MCP endpoint, streams', () => {
       })
     }
 
+    // @guards src/proxy/relay.ts:onHeaders
     it('REL-23: sends the headers before the first event, and each event before the next', async () => {
       await start()
       const { answer, response } = byHand()
@@ -110,6 +111,8 @@ describe('MCP endpoint, streams', () => {
   })
 
   describe('when the upstream is silent', () => {
+    // @guards src/proxy/relay.ts:beat
+    // @guards src/proxy/sse-boundary.ts:advanceSseState
     it('REL-22: sends a comment at event boundaries, also before the first event, and never inside one', async () => {
       await start({ keepAliveMs: 60 })
       const { answer, response } = byHand()
@@ -152,6 +155,7 @@ describe('MCP endpoint, streams', () => {
   })
 
   describe('when a stream grows old', () => {
+    // @guards src/proxy/relay.ts:retire
     it('PX-10: closes it at an event boundary', async () => {
       await start({ keepAliveMs: 60, streamLifeMs: 200 })
       const { answer, response } = byHand()
@@ -210,6 +214,7 @@ describe('MCP endpoint, streams', () => {
       ],
     ]
     for (const [title, method, answer, hasHead] of cases) {
+      // @guards src/proxy/relay.ts:callerGone
       it(`PX-11: ${title}, the upstream hears of it within a second`, async () => {
         await start()
         upstream.script(() => answer)
@@ -275,6 +280,7 @@ describe('MCP endpoint, streams', () => {
       }
     }
 
+    // @guards src/proxy/relay.ts:onData
     it('REL-21, PX-10: the upstream is paused, memory stays, and all bytes come in the end', async () => {
       await start()
       const { answer, sent } = flood()
@@ -328,32 +334,6 @@ describe('MCP endpoint, streams', () => {
       await upstream.received[0]?.over
       await until('nothing in flight', () => started.inFlight() === 0)
     })
-  })
-
-  it('PX-19: parallel calls with one JSON-RPC id never see each other’s bytes', async () => {
-    await start()
-    upstream.script(() => async (response, request) => {
-      const { id, params } = JSON.parse(request.body)
-      response.writeHead(200, eventStream)
-      for (let index = 0; index < 3; index += 1) {
-        response.write(`data: ${JSON.stringify({ id, nonce: params.nonce, index })}\n\n`)
-        await new Promise((resolve) => setImmediate(resolve))
-      }
-      response.end()
-    })
-    const count = 500
-    const answers = await Promise.all(
-      Array.from({ length: count }, async (_, nonce) => {
-        const { body } = await caller.call({
-          body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'x', params: { nonce } }),
-        })
-        return { nonce, body }
-      }),
-    )
-    for (const { nonce, body } of answers) {
-      expect(body).to.equal([0, 1, 2].map((index) => `data: ${JSON.stringify({ id: 1, nonce, index })}\n\n`).join(''))
-    }
-    expect(answers).to.have.length(count)
   })
 })
 

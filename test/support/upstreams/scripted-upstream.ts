@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 
-type ReceivedRequest = {
+export type ReceivedRequest = {
   readonly method: string
   /** Path and query, as sent. */
   readonly target: string
