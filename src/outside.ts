@@ -1,5 +1,4 @@
-import { join } from 'node:path'
-import { packageRoot } from './config/package-root.ts'
+import { createCatalog } from './compose-catalog.ts'
 import type { Settings } from './config/settings.ts'
 import type { Timings } from './config/timings.ts'
 import { type AddressPolicy, createAddressPolicy } from './egress/address-policy.ts'
@@ -7,8 +6,6 @@ import type { LookupAddresses } from './egress/guarded-connector.ts'
 import { createGuardedDispatcher } from './egress/guarded-dispatcher.ts'
 import { createGuardedFetch } from './egress/guarded-fetch.ts'
 import { createOpenWebSocket } from './egress/open-websocket.ts'
-import { loadPresets } from './presets/load-presets.ts'
-import { createPresetCatalog } from './presets/match-preset.ts'
 import { clientMetadataUrl } from './upstream/client-metadata-document.ts'
 import { createDiscover } from './upstream/discover.ts'
 import { createLegacyTransports } from './upstream/legacy-transport.ts'
@@ -38,13 +35,7 @@ export type Outside = ReturnType<typeof createOutside>
  * @throws Error with a sentence for the operator when presets or `EGRESS_ALLOW` are not usable
  */
 export function createOutside({ settings, env, timings, egress = {} }: OutsideOptions) {
-  const presets = createPresetCatalog(
-    loadPresets({
-      directory: join(packageRoot(), 'presets'),
-      json: settings.CONNECTOR__PRESETS,
-      readSecret: (name) => env[name],
-    }),
-  )
+  const presets = createCatalog(settings, env)
   const { addressPolicy = policyOf(settings), ...connecting } = egress
   const dispatcher = createGuardedDispatcher({
     policy: addressPolicy,

@@ -1,8 +1,6 @@
-import { join } from 'node:path'
-import { packageRoot } from './config/package-root.ts'
+import { createCatalog } from './compose-catalog.ts'
 import { readSettings, type Settings, SettingsError } from './config/settings.ts'
 import { parseAllowList } from './egress/allow-list.ts'
-import { loadPresets } from './presets/load-presets.ts'
 import { PresetsError } from './presets/presets-error.ts'
 import { parseKeyring } from './vault/keyring.ts'
 
@@ -34,11 +32,15 @@ export function readUsableSettings(env: Env): Settings {
     attempt(() => parseAllowList([entry], new Set()))
   }
   attempt(() =>
-    loadPresets({
-      directory: join(packageRoot(), 'presets'),
-      json: given('CONNECTOR__PRESETS'),
-      readSecret: (name) => env[name],
-    }),
+    createCatalog(
+      {
+        PRESETS_DIR: given('PRESETS_DIR'),
+        CONNECTOR__PRESETS: given('CONNECTOR__PRESETS'),
+        // judged by readSettings
+        PRESETS_MODE: given('PRESETS_MODE') === 'extend' ? 'extend' : 'replace',
+      },
+      env,
+    ),
   )
   if (settings === undefined || problems.length > 0) throw new SettingsError(problems)
   return settings

@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { addMs, systemClock } from '../kernel/clock.ts'
 import { isId } from '../kernel/id.ts'
 import { type PrincipalKind, principalKinds, type Role, roles, type Scope, scopes } from '../kernel/principal.ts'
+import { columns } from './columns.ts'
 import type { Access } from './open-access.ts'
 
 type CreateOptions = {
@@ -98,19 +99,6 @@ function state(key: { readonly revokedAt: Date | null; readonly expiresAt: Date 
   if (key.revokedAt !== null) return 'revoked'
   if (key.expiresAt === null) return 'active'
   return key.expiresAt < systemClock.now() ? 'expired' : `until ${key.expiresAt.toISOString().slice(0, 16)}Z`
-}
-
-/** Rows as lines, each column as wide as its widest entry. */
-function columns(rows: readonly string[][]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
-  return rows
-    .map((row) =>
-      row
-        .map((entry, column) => entry.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
 }
 
 async function revoke({ access }: Access, id: string, options: TenantOptions): Promise<void> {

@@ -153,7 +153,16 @@ export const settingTable = {
   CONNECTOR__PRESETS: {
     schema: text,
     secret: true,
-    about: 'Presets as a JSON array; replaces the built-in ones. May hold client secrets.',
+    about: 'Presets as a JSON array, see `docs/presets.md`. May hold client secrets.',
+  },
+  PRESETS_MODE: {
+    schema: z.enum(['replace', 'extend']),
+    fallback: 'replace',
+    about: 'What `CONNECTOR__PRESETS` does with the presets that come with Patchbay: `replace` or `extend` them.',
+  },
+  PRESETS_DIR: {
+    schema: text.min(1),
+    about: 'A folder with more presets, one YAML file each. They take the place of built-in ones with their id or URL.',
   },
   CLIENT_METADATA_URL: {
     schema: z.url({ protocol: /^https$/, error: 'must be an https:// URL' }),

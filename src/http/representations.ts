@@ -62,7 +62,8 @@ export function representEvent(event: Event): z.input<typeof eventSchema> {
 }
 
 export function representPreset(preset: Preset): z.input<typeof presetSchema> {
-  return { id: preset.id, url: preset.url.href, metadata: preset.metadata }
+  const { id, url, metadata, auth, verified } = preset
+  return { id, url: url.href, metadata, auth_hint: auth?.type ?? null, verified }
 }
 
 export function representWebhook(webhook: Webhook): z.input<typeof webhookSchema> {

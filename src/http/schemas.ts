@@ -171,7 +171,20 @@ export const watchEventsQuery = z.strictObject({
 export const lastEventId = eventPlace
 
 export const presetSchema = z
-  .object({ id: z.string(), url: z.string(), metadata: z.record(z.string(), z.string()).nullable() })
+  .object({
+    id: z.string(),
+    url: z.string(),
+    metadata: z.record(z.string(), z.string()).nullable(),
+    auth_hint: z
+      .enum(['oauth2', 'token', 'none'])
+      .nullable()
+      .describe('What connecting takes, as the vendor says. Connecting finds out by itself.'),
+    verified: z
+      .enum(['none', 'metadata', 'connected'])
+      .describe(
+        'How far the entry was tried: not at all, its discovery documents were read, an account was connected.',
+      ),
+  })
   .meta({ id: 'Preset' })
 
 export const problemSchema = z

@@ -1,120 +1,113 @@
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
-import type { z } from 'zod'
 import { Secret } from '../kernel/secret.ts'
-import { type LocatedDocument, readJson, readYaml } from './located-document.ts'
 import type { Preset } from './preset.ts'
-import { presetEntrySchema, presetFileSchema } from './preset-schema.ts'
-import { type Mistake, mistakesOf, PresetsError } from './presets-error.ts'
+import { type Mistake, PresetsError } from './presets-error.ts'
+import { type PresetEntry, readPresetFile, readPresetFolder, readPresetSetting } from './read-entries.ts'
 
-const settingName = 'CONNECTOR__PRESETS'
+/** Looks up an environment variable by its name, for `client_secret_env`. */
+export type ReadSecret = (name: string) => string | undefined
 
 export type LoadPresetsInput = {
-  /** The folder of the `*.yaml` files. */
+  /** The folder of the `*.yaml` files that come with the program. */
   readonly directory: string
-  /** The text of CONNECTOR__PRESETS: a JSON array of entries that replaces the files. */
+  /** PRESETS_DIR: a folder of the operator's, which adds to them. */
+  readonly extraDirectory?: string | undefined
+  /** The text of CONNECTOR__PRESETS: a JSON array of entries. */
   readonly json?: string | undefined
-  /** Looks up an environment variable by its name, for `client_secret_env`. */
-  readonly readSecret: (name: string) => string | undefined
+  /** PRESETS_MODE: whether that array stands in place of the files that come with the program, or adds to them. */
+  readonly mode?: 'replace' | 'extend' | undefined
+  readonly readSecret: ReadSecret
 }
 
-/** A preset with the place that a later mistake is to be reported at. */
-type Placed = { readonly preset: Preset; readonly place: (...path: PropertyKey[]) => Omit<Mistake, 'reason'> }
-type Raw = z.output<typeof presetEntrySchema>
+type Placed = { readonly preset: Preset; readonly place: PresetEntry['place'] }
 
 /**
- * Reads the catalog: the files of a folder, or the JSON array that replaces them.
+ * Reads the catalog in layers: the files that come with the program, those of PRESETS_DIR, and CONNECTOR__PRESETS. An entry
+ * takes the place of one in a lower layer that has its URL or its id; what it leaves out of the same URL's entry stays.
  *
- * @returns presets in the order of their files' names, or of the array
+ * @returns presets in the order of their files' names, then of the array
  * @throws PresetsError with every mistake: file, line and reason
  */
-export function loadPresets({ directory, json, readSecret }: LoadPresetsInput): readonly Preset[] {
+export function loadPresets(input: LoadPresetsInput): readonly Preset[] {
+  const { directory, extraDirectory, json, mode = 'replace', readSecret } = input
   const mistakes: Mistake[] = []
-  const placed =
-    json === undefined ? readFiles(directory, readSecret, mistakes) : readSetting(json, readSecret, mistakes)
+  const isBuiltInUsed = json === undefined || mode === 'extend'
+  const layers = [
+    isBuiltInUsed ? readPresetFolder(directory, mistakes) : [],
+    extraDirectory === undefined ? [] : readPresetFolder(extraDirectory, mistakes),
+    json === undefined ? [] : readPresetSetting(json, mistakes),
+  ]
+  const presets = layers.reduce<readonly Preset[]>((lower, entries) => {
+    const layer = entries.map((entry) => ({ preset: toPreset(entry, lower, readSecret, mistakes), place: entry.place }))
+    refuseTwins(layer, mistakes)
+    return withLayer(
+      lower,
+      layer.map(({ preset }) => preset),
+    )
+  }, [])
+  if (mistakes.length > 0) throw new PresetsError(mistakes)
+  return presets
+}
+
+/**
+ * Judges preset files by themselves: environment variables need not be set.
+ *
+ * @param paths files, or folders of them
+ * @returns how many presets there are
+ * @throws PresetsError with every mistake: file, line and reason
+ */
+export function lintPresets(paths: readonly string[]): number {
+  const mistakes: Mistake[] = []
+  const entries = paths.flatMap((path) =>
+    /\.ya?ml$/.test(path) ? readPresetFile(path, mistakes) : readPresetFolder(path, mistakes),
+  )
+  const placed = entries.map((entry) => ({ preset: toPreset(entry, [], () => 'set', mistakes), place: entry.place }))
   refuseTwins(placed, mistakes)
   if (mistakes.length > 0) throw new PresetsError(mistakes)
-  return placed.map(({ preset }) => preset)
+  return placed.length
 }
 
-function readFiles(directory: string, readSecret: LoadPresetsInput['readSecret'], mistakes: Mistake[]): Placed[] {
-  const placed: Placed[] = []
-  for (const name of readdirSync(directory).sort()) {
-    const file = join(directory, name)
-    if (name.endsWith('.yml')) mistakes.push({ file, line: undefined, reason: 'the name must end in .yaml' })
-    if (!name.endsWith('.yaml') || name.startsWith('.')) continue
-    const document = readYaml(file, readFileSync(file, 'utf8'))
-    mistakes.push(...document.mistakes)
-    if (document.mistakes.length > 0) continue
-    const result = presetFileSchema.safeParse(document.value)
-    if (!result.success) {
-      mistakes.push(...mistakesOf(result.error, file, document.lineOf, []))
-      continue
-    }
-    const place = placeIn(file, document, [])
-    if (result.data.id !== basename(name, '.yaml')) {
-      mistakes.push({ ...place('id'), reason: 'id: must be the name of the file without .yaml' })
-    }
-    placed.push({ preset: toPreset(result.data, readSecret, place, mistakes), place })
-  }
-  return placed
-}
-
-function readSetting(json: string, readSecret: LoadPresetsInput['readSecret'], mistakes: Mistake[]): Placed[] {
-  const document = readJson(settingName, json)
-  mistakes.push(...document.mistakes)
-  if (document.mistakes.length > 0) return []
-  if (!Array.isArray(document.value)) {
-    mistakes.push({ file: settingName, line: 1, reason: 'must be a JSON array' })
-    return []
-  }
-  const placed: Placed[] = []
-  for (const [index, entry] of document.value.entries()) {
-    const result = presetEntrySchema.safeParse(withoutNulls(entry))
-    if (!result.success) {
-      mistakes.push(...mistakesOf(result.error, settingName, document.lineOf, [index]))
-      continue
-    }
-    const place = placeIn(settingName, document, [index])
-    placed.push({ preset: toPreset(result.data, readSecret, place, mistakes), place })
-  }
-  return placed
-}
-
-/** Agent Stack's clients write absent fields as null. */
-function withoutNulls(entry: unknown): unknown {
-  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return entry
-  return Object.fromEntries(Object.entries(entry).filter(([, value]) => value !== null))
+function withLayer(lower: readonly Preset[], layer: readonly Preset[]): readonly Preset[] {
+  const ids = new Set(layer.map(({ id }) => id))
+  const keys = new Set(layer.map(({ url }) => url.key))
+  return [...lower.filter(({ id, url }) => !ids.has(id) && !keys.has(url.key)), ...layer]
 }
 
 function toPreset(
-  raw: Raw,
-  readSecret: LoadPresetsInput['readSecret'],
-  place: Placed['place'],
+  { raw, place }: PresetEntry,
+  lower: readonly Preset[],
+  readSecret: ReadSecret,
   mistakes: Mistake[],
 ): Preset {
+  const base = lower.find(({ url }) => url.key === raw.url.key)
   const variable = raw.client_secret_env
   const secret = variable === undefined ? raw.client_secret : readSecret(variable)
   if (variable !== undefined && (secret === undefined || secret === '')) {
     mistakes.push({ ...place('client_secret_env'), reason: `the environment variable ${variable} is not set` })
   }
+  const ownSecret = secret === undefined ? undefined : new Secret(secret)
   return {
-    id: raw.id ?? idFromUrl(raw.url.key),
+    id: raw.id ?? base?.id ?? idFromUrl(raw.url.key),
     url: raw.url,
-    metadata: raw.metadata ?? {},
-    clientId: raw.client_id,
-    clientSecret: secret === undefined ? undefined : new Secret(secret),
-    issuer: raw.issuer,
-    scopes: raw.scopes,
-    quirks: {
-      omitResource: raw.quirks?.omit_resource ?? false,
-      isPkceUnlisted: raw.quirks?.pkce_unlisted ?? false,
-      issuerAlias: raw.quirks?.issuer_alias,
-      authorizeParameters: raw.quirks?.authorize_parameters ?? {},
-    },
-    source: raw.source,
-    verified: raw.verified ?? 'none',
+    metadata: raw.metadata ?? base?.metadata ?? {},
+    auth: raw.auth ?? base?.auth,
+    clientId: raw.client_id ?? base?.clientId,
+    // a secret goes with the client it belongs to
+    clientSecret: raw.client_id === undefined ? base?.clientSecret : ownSecret,
+    issuer: raw.issuer ?? base?.issuer,
+    scopes: raw.scopes ?? base?.scopes,
+    quirks: raw.quirks === undefined && base !== undefined ? base.quirks : toQuirks(raw.quirks),
+    source: raw.source ?? base?.source,
+    verified: raw.verified ?? base?.verified ?? 'none',
+  }
+}
+
+function toQuirks(raw: PresetEntry['raw']['quirks']): Preset['quirks'] {
+  return {
+    omitResource: raw?.omit_resource ?? false,
+    isPkceUnlisted: raw?.pkce_unlisted ?? false,
+    issuerAlias: raw?.issuer_alias,
+    authorizeParameters: raw?.authorize_parameters ?? {},
   }
 }
 
@@ -137,8 +130,4 @@ function refuseTwins(placed: readonly Placed[], mistakes: Mistake[]): void {
     ids.add(preset.id)
     keys.add(preset.url.key)
   }
-}
-
-function placeIn(file: string, document: LocatedDocument, base: readonly PropertyKey[]): Placed['place'] {
-  return (...path) => ({ file, line: document.lineOf([...base, ...path]) })
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { isAppError } from '../kernel/app-error.ts'
 import { parseResourceUrl } from '../kernel/resource-url.ts'
-import { verifiedLevels } from './preset.ts'
+import { authKinds, verifiedLevels } from './preset.ts'
 
 const maxMetadataKeys = 16
 const maxMetadataKeyLength = 64
@@ -101,10 +101,29 @@ const quirks = z
   })
   .describe('What the authorization server needs beside the letter of the specification.')
 
+const auth = z
+  .strictObject({
+    type: z
+      .enum(authKinds)
+      .describe(
+        '`oauth2`: a person authorizes in the browser; `token`: a fixed token, such as an API key; `none`: open.',
+      ),
+    header: z
+      .string()
+      .regex(/^[A-Za-z0-9-_]{1,64}$/, "must be a header's name")
+      .optional()
+      .describe('Where a token goes, when not into `Authorization` behind `Bearer`.'),
+    client: z
+      .enum(['needed'])
+      .optional()
+      .describe('`needed`: the authorization server registers no clients by itself; make one there by hand.'),
+  })
+  .describe('What connecting takes. A hint for people: connecting finds out by itself.')
+
 const source = z
   .strictObject({
     document: z.url({ protocol: /^https$/ }).describe('The document that this entry was written from.'),
-    date: z.iso.date().describe('The day on which it was read.'),
+    date: z.iso.date().describe('The day on which it was read, or of the version that was read.'),
   })
   .describe('Where the facts are from.')
 
@@ -131,6 +150,7 @@ export const presetFileSchema = z
     id,
     url,
     metadata: fileMetadata,
+    auth: auth.optional(),
     client_id: clientId.optional(),
     client_secret_env: clientSecretEnv.optional(),
     issuer: issuer.optional(),
@@ -148,6 +168,7 @@ export const presetEntrySchema = z
     id: id.optional(),
     url,
     metadata: listMetadata.optional(),
+    auth: auth.optional(),
     client_id: clientId.optional(),
     client_secret: z.string().min(1).max(4096).optional(),
     client_secret_env: clientSecretEnv.optional(),

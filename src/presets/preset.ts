@@ -1,6 +1,16 @@
 import type { ResourceUrl } from '../kernel/resource-url.ts'
 import type { Secret } from '../kernel/secret.ts'
 
+export const authKinds = ['oauth2', 'token', 'none'] as const
+
+/** What connecting takes, as the vendor says: a hint for people, never a switch. */
+type AuthHint = {
+  readonly type: (typeof authKinds)[number]
+  readonly header?: string | undefined
+  /** The authorization server registers no clients by itself. */
+  readonly client?: 'needed' | undefined
+}
+
 export const verifiedLevels = ['none', 'metadata', 'connected'] as const
 /**
  * How far we have tried a preset: not at all, its discovery documents were read, or a real account was connected.
@@ -24,6 +34,7 @@ export type Preset = {
   readonly id: string
   readonly url: ResourceUrl
   readonly metadata: Readonly<Record<string, string>>
+  readonly auth: AuthHint | undefined
   readonly clientId: string | undefined
   /** Goes to the token endpoint of the pinned issuer and nowhere else (MX-09). */
   readonly clientSecret: Secret | undefined

@@ -1,14 +1,9 @@
-import { execFile } from 'node:child_process'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { expect } from 'chai'
-import { packageRoot } from '../../../src/config/package-root.ts'
+import { runCli } from '../../support/run-cli.ts'
 import { paths, startQuirkyOauth } from '../../support/upstreams/quirky-oauth.ts'
-
-type Outcome = { readonly exitCode: number; readonly stdout: string; readonly stderr: string }
 
 describe('patchbay doctor', () => {
   let folder: string
@@ -18,17 +13,7 @@ describe('patchbay doctor', () => {
   afterEach(() => rm(folder, { recursive: true }))
 
   /** In an empty folder, with no database anywhere. */
-  const run = (...args: string[]): Promise<Outcome> =>
-    new Promise((resolve) => {
-      const root = packageRoot()
-      const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
-      execFile(
-        process.execPath,
-        ['--import', tsx, join(root, 'src', 'cli', 'main.ts'), 'doctor', ...args],
-        { cwd: folder, env: { PATH: process.env.PATH ?? '', HOME: folder } },
-        (error, stdout, stderr) => resolve({ exitCode: Number(error?.code ?? 0), stdout, stderr }),
-      )
-    })
+  const run = (...args: string[]) => runCli(['doctor', ...args], { folder })
 
   it('prints a report without a database, and leaves nothing behind', async () => {
     const upstream = await startQuirkyOauth()

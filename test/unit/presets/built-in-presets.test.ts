@@ -19,6 +19,17 @@ describe('the presets that we ship', () => {
     for (const { id, url } of presets) expect(url.href, id).to.match(/^https:/)
   })
 
+  it('are 25 and more beside Stripe, Box and GitHub, each with a description, a category and where its facts are from', () => {
+    const presets = loadPresets({ directory, readSecret: () => undefined })
+    expect(presets.filter(({ id }) => !['stripe', 'box', 'github'].includes(id)).length).to.be.at.least(25)
+    for (const { id, metadata, auth, source, clientSecret } of presets) {
+      expect(metadata, id).to.include.keys('name', 'description', 'documentation', 'category')
+      expect(auth?.type, id).to.be.oneOf(['oauth2', 'token', 'none'])
+      expect(source?.document, id).to.match(/^https:/)
+      expect(clientSecret, id).to.equal(undefined)
+    }
+  })
+
   it('begin with the line by which editors find the schema', () => {
     const files = readdirSync(directory).filter((name) => name.endsWith('.yaml'))
     expect(files).to.have.length.greaterThan(2)
