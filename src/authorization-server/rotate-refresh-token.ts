@@ -63,7 +63,7 @@ export function createRotateRefreshToken(deps: Deps) {
     const scope = narrowedScope(params.scope, grant.scope)
     const resource = sameResource(params.resource, grant.resource)
 
-    const { accessToken, expiresIn, accessScope } = await issueAccessToken(ctx, grant, scope, resource)
+    const { accessToken, expiresIn, accessScope } = await issueAccessToken(ctx, grant, { scope, resource, now })
     const successor = randomToken()
     const answer = {
       access_token: accessToken,
@@ -110,8 +110,7 @@ export function createRotateRefreshToken(deps: Deps) {
   async function issueAccessToken(
     ctx: TokenEndpointGrantContext<Parameters>,
     grant: Grant,
-    scope: string,
-    resource: string,
+    { scope, resource, now }: { scope: string; resource: string; now: Date },
   ): Promise<{ accessToken: string; expiresIn: number; accessScope: string }> {
     const { provider } = deps
     const resourceServer = new provider.ResourceServer(resource, deps.resourceServerInfo(resource))
@@ -119,7 +118,10 @@ export function createRotateRefreshToken(deps: Deps) {
       .split(' ')
       .filter((name) => resourceServer.scopes.has(name))
       .join(' ')
+    const iat = epochSeconds(now)
     const token = new provider.AccessToken({
+      iat,
+      exp: iat + (resourceServer.accessTokenTTL ?? 0),
       accountId: grant.principalId,
       client: ctx.oidc.client,
       grantId: grant.id,
@@ -136,8 +138,8 @@ export function createRotateRefreshToken(deps: Deps) {
     const keyHash = artifactHash('RefreshToken', value)
     const next = {
       ...payload,
-      iat: Math.floor(now.getTime() / 1000),
-      exp: Math.floor(expiresAt.getTime() / 1000),
+      iat: epochSeconds(now),
+      exp: epochSeconds(expiresAt),
     }
     return {
       keyHash,
@@ -148,6 +150,8 @@ export function createRotateRefreshToken(deps: Deps) {
     }
   }
 }
+
+const epochSeconds = (date: Date) => Math.floor(date.getTime() / 1000)
 
 /** RFC 6749 section 6: what was granted, or less. The grant itself stays as it is. */
 function narrowedScope(asked: string | undefined, granted: string): string {

@@ -79,9 +79,14 @@ export function hostBrowser(callback = hostCallback): Browser {
   return createBrowser({ stopAt: [callback] })
 }
 
-/** Opens the host's request, says who one is, and presses Authorize. @returns what the host's callback is called with */
-async function consent(host: Host, name: string, browser = hostBrowser()): Promise<URL> {
-  await browser.open(host.authorizationUrl().href)
+/**
+ * Opens a host's request, says who one is, connects where that is asked for, and presses Authorize.
+ *
+ * @param browser by default one that stops in front of `hostCallback`
+ * @returns what the host's callback is called with
+ */
+export async function walkConsent(authorizationUrl: string, name: string, browser = hostBrowser()): Promise<URL> {
+  await browser.open(authorizationUrl)
   const page = await browser.submit({ button: 'Continue as this person', fields: { name } })
   return authorizeOn(browser, page, name)
 }
@@ -99,6 +104,6 @@ async function authorizeOn(browser: Browser, page: Page, account: string): Promi
 /** The whole way to a host's tokens. */
 export async function authorizeHost(host: Host, name: string): Promise<Host> {
   await host.ask()
-  await host.redeem(await consent(host, name))
+  await host.redeem(await walkConsent(host.authorizationUrl().href, name))
   return host
 }
