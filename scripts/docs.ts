@@ -26,20 +26,32 @@ function configuration(): string {
   ].join('\n')
 }
 
-/** From the real composition; nothing connects to a database before it is asked something. */
-function openApi(): string {
+/** The real composition; nothing connects to a database before it is asked something. */
+function compose() {
   const databaseUrl = 'postgresql://nobody@localhost/nothing'
   const settings = readSettings({
     DATABASE_URL: databaseUrl,
     ENCRYPTION_KEYS: `docs:${Buffer.alloc(32).toString('base64')}`,
   })
-  const app = createApp({ settings, databaseUrl: new Secret(databaseUrl), log: createLogger('silent'), env: {} })
-  return `${JSON.stringify(app.openApi, null, 2)}\n`
+  return createApp({ settings, databaseUrl: new Secret(databaseUrl), log: createLogger('silent'), env: {} })
 }
+
+/** A document that is written by hand, but for the table between two marks. */
+function withMetrics(path: string): string {
+  const rows = app.metrics.describe().map(({ name, type, help }) => `| \`${name}\` | ${type} | ${help} |`)
+  const table = ['| metric | type | what it counts |', '|---|---|---|', ...rows].join('\n')
+  const [before, after] = readFileSync(new URL(path, root), 'utf8').split(
+    /(?<=<!-- metrics -->\n).*(?=\n<!-- end of metrics -->)/s,
+  )
+  return `${before}${table}${after}`
+}
+
+const app = compose()
 
 const documents: Record<string, string> = {
   'docs/configuration.md': configuration(),
-  'docs/openapi.json': openApi(),
+  'docs/openapi.json': `${JSON.stringify(app.openApi, null, 2)}\n`,
+  'docs/operations.md': withMetrics('docs/operations.md'),
 }
 
 const isCheck = process.argv.includes('--check')

@@ -67,7 +67,7 @@ import { createTokenEndpoint } from './upstream/token-endpoint.ts'
 import { readKeyring } from './vault/key-check.ts'
 import { createStoredKeys } from './vault/stored-keys.ts'
 import { createVault } from './vault/vault.ts'
-import { watchDatabase } from './watch-database.ts'
+import { watchStorage } from './watch-storage.ts'
 
 export type AppOptions = {
   readonly settings: Settings
@@ -109,7 +109,6 @@ export function createApp(options: AppOptions) {
   })
   const { access, connectors, connections, tickets, flows, registrations, events, presetPins } = storage
   const changes = createNotifications({ url: databaseUrl, log })
-  watchDatabase(metrics, storage)
   const redisProbe = settings.REDIS_URL === undefined ? null : createRedisProbe(settings.REDIS_URL)
 
   const clientKeys = createStoredKeys({ store: storage.clientKeys, vault, table: 'client_keys', algorithm: 'ES256' })
@@ -178,6 +177,7 @@ export function createApp(options: AppOptions) {
     expireAccess,
     parts: options.refresh ?? {},
   })
+  watchStorage(metrics, storage, refreshing.spill)
   const { refreshConnection } = refreshing
   const redirectPolicy = createRedirectPolicy({
     publicUrl,
@@ -270,7 +270,18 @@ export function createApp(options: AppOptions) {
     publicUrl,
   })
   const diagnose = createDiagnose({ ...outside, findPinnedIssuer: presetPins.find, log })
-  const announcing = composeAnnouncing({ ...outside, settings, storage, changes, vault, clock, random, timings, log })
+  const announcing = composeAnnouncing({
+    ...outside,
+    settings,
+    storage,
+    changes,
+    vault,
+    clock,
+    random,
+    timings,
+    metrics: metrics.announcing,
+    log,
+  })
   const hosts = composeHosts({ settings, storage, presets, fetch, vault, clock, log })
   const routes = [
     ...connectorRoutes,

@@ -9,6 +9,7 @@ import { createWebhookRoutes } from './http/routes/webhook-routes.ts'
 import type { Changes } from './kernel/changes.ts'
 import type { Clock } from './kernel/clock.ts'
 import type { Logger } from './log/logger.ts'
+import type { AnnouncingMetrics } from './metrics/announcing-metrics.ts'
 import type { Storage } from './storage/open-storage.ts'
 import type { Vault } from './vault/vault.ts'
 import { createDeliverWebhook } from './webhooks/deliver-webhook.ts'
@@ -24,6 +25,7 @@ type Deps = {
   readonly clock: Clock
   readonly random: () => number
   readonly timings: Timings
+  readonly metrics: AnnouncingMetrics
   readonly log: Logger
 }
 
@@ -38,13 +40,14 @@ export function composeAnnouncing(deps: Deps) {
     clock,
     timings,
     maxStreams: settings.EVENT_STREAMS,
+    metrics: deps.metrics,
   })
-  const { addressPolicy, fetch, random, log } = deps
+  const { addressPolicy, fetch, random, metrics, log } = deps
   const manageWebhooks = createManageWebhooks({ webhooks, deliveries, addressPolicy, vault, clock })
   return {
     apiRoutes: [...createEventRoutes({ watchEvents }), ...createWebhookRoutes({ manageWebhooks, deliveries })],
     webhooks,
-    deliverWebhook: createDeliverWebhook({ webhooks, deliveries, fetch, vault, clock, random, log }),
+    deliverWebhook: createDeliverWebhook({ webhooks, deliveries, fetch, vault, clock, random, metrics, log }),
     endEventStreams: watchEvents.endAll,
   }
 }

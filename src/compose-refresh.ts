@@ -95,6 +95,7 @@ export function composeRefresh({ settings, timings, parts, ...deps }: Deps) {
     limit: createLimit(settings.REFRESH_CONCURRENCY),
     clock,
     monotonic,
+    metrics: deps.metrics,
     onMistake: ({ connection: { id } }, err) =>
       log.error({ err, connectionId: id }, 'refresh failed for no good reason'),
     timings: timings.run,

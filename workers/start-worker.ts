@@ -3,7 +3,7 @@ import type { Settings } from '../src/config/settings.ts'
 import { systemClock } from '../src/kernel/clock.ts'
 import type { Secret } from '../src/kernel/secret.ts'
 import type { Logger } from '../src/log/logger.ts'
-import { refreshJob } from '../src/queue/jobs.ts'
+import { refreshJob, webhookJob } from '../src/queue/jobs.ts'
 import { createQueueBackend } from '../src/queue/queue-backend.ts'
 import { createRefreshQueue } from '../src/queue/refresh-queue.ts'
 import { startRefreshWorker } from './refresh.ts'
@@ -38,7 +38,6 @@ export function startWorker({ app, settings, databaseUrl, log }: Deps): { close(
     concurrency: settings.REFRESH_CONCURRENCY,
     onMore: sweep.nudge,
   })
-  app.metrics.watch('queueJobs', async () => [{ label: refreshJob.queue, value: await refreshQueue.count() }])
   const webhookWorker = startWebhookWorker({
     backend,
     webhooks: app.webhooks,
@@ -48,6 +47,10 @@ export function startWorker({ app, settings, databaseUrl, log }: Deps): { close(
     log,
     intervalMs: settings.SWEEP_INTERVAL * 1000,
   })
+  app.metrics.watch('queueJobs', async () => [
+    { label: refreshJob.queue, value: await refreshQueue.count() },
+    { label: webhookJob.queue, value: await webhookWorker.countJobs() },
+  ])
   return {
     async close() {
       await sweep.stop()

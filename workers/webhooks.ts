@@ -76,6 +76,8 @@ export function startWebhookWorker({ backend, webhooks, deliverWebhook, changes,
   wake()
 
   return {
+    /** How many jobs wait or run. */
+    countJobs: () => queue.count(),
     async close(): Promise<void> {
       isStopping = true
       unsubscribe()

@@ -67,6 +67,4 @@ export type IssuerStore = {
    * @returns true when that are so many that it is kept: something else than the grants is broken then
    */
   countRejection(issuer: string, limits: RejectionLimits): Promise<boolean>
-  /** How many issuers are paused, by why: for the metrics. */
-  countPaused(): Promise<{ askedToWait: number; breaker: number }>
 }

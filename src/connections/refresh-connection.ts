@@ -89,6 +89,7 @@ export function createRefreshConnection(deps: Deps) {
       await leases.giveBack(leased, keeper.owner, ticket.pausedUntil)
       return { kind: 'transient', connection, retryAt: ticket.pausedUntil }
     }
+    metrics.began('awaited')
     try {
       return await renewLeased(leased)
     } finally {

@@ -169,6 +169,7 @@ export function createRenewLeased(deps: Deps) {
     const { connection } = leased
     const at = clock.now()
     const code = errorCodeOf(failure, outcome)
+    metrics.failed(failure)
     const retryAfterMs = outcome?.kind === 'transient' ? outcome.retryAfterMs : undefined
     if (connection.issuer !== null) await gate.report(connection.issuer, failure, retryAfterMs)
     if (failure === 'terminal' && (await spill.adopt(connection))) return current(connection)

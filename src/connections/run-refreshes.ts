@@ -1,5 +1,6 @@
 import { addMs, type Clock } from '../kernel/clock.ts'
 import type { Limit } from '../kernel/limit.ts'
+import type { RefreshMetrics } from '../metrics/refresh-metrics.ts'
 import { isRenewable } from './connection.ts'
 import type { DueReference, DueStore } from './due-store.ts'
 import type { ExpireAccess } from './expire-access.ts'
@@ -26,6 +27,7 @@ type Deps = {
   readonly limit: Limit
   readonly clock: Clock
   readonly monotonic: () => number
+  readonly metrics: Pick<RefreshMetrics, 'began'>
   readonly onMistake: (leased: Leased, error: unknown) => void
   readonly timings: RunTimings
 }
@@ -51,7 +53,20 @@ const anyEpoch = (reference: DueReference) => ({ ...reference, grantEpoch: null 
  * passed over, so a job that is delivered twice is harmless; one that fails in an unforeseen way stops nobody else.
  */
 export function createRunRefreshes(deps: Deps) {
-  const { due, issuers, leases, renewLeased, expireAccess, reach, limit, clock, monotonic, onMistake, timings } = deps
+  const {
+    due,
+    issuers,
+    leases,
+    renewLeased,
+    expireAccess,
+    reach,
+    limit,
+    clock,
+    monotonic,
+    metrics,
+    onMistake,
+    timings,
+  } = deps
 
   return async ({ issuer, references }: RefreshRun, isStopping: () => boolean = () => false): Promise<RunReport> => {
     await due.begin(issuer)
@@ -141,7 +156,10 @@ export function createRunRefreshes(deps: Deps) {
 
   async function endOf(leased: Leased): Promise<RefreshResult['kind'] | 'mistake'> {
     try {
-      if (isRenewable(leased.connection)) return (await renewLeased(leased)).kind
+      if (isRenewable(leased.connection)) {
+        metrics.began('scheduled')
+        return (await renewLeased(leased)).kind
+      }
       const { accessExpiresAt } = leased.connection
       const soon = addMs(clock.now(), timings.budgetMs)
       await leases.giveBack(leased, accessExpiresAt !== null && accessExpiresAt > soon ? accessExpiresAt : soon)

@@ -17,6 +17,8 @@ export type SpillPlace = {
 }
 
 export type Spill = {
+  /** How many results of this process wait for the database. */
+  pending(): number
   /**
    * Stores a new grant; what the database cannot take is kept until it can.
    *
@@ -150,6 +152,8 @@ export function createSpill({ leases, owner, places, background, clock, metrics 
   }
 
   return {
+    pending: () => memory.size,
+
     async persist(seen, grant) {
       try {
         return await store(seen, grant)

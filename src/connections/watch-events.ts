@@ -7,6 +7,7 @@ import { isManageable, isVisible, type Owned } from '../connectors/visibility.ts
 import { AppError } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Principal } from '../kernel/principal.ts'
+import type { AnnouncingMetrics } from '../metrics/announcing-metrics.ts'
 import type { Connection } from './connection.ts'
 import { isConnectable } from './whose-connection.ts'
 
@@ -17,6 +18,7 @@ type Deps = {
   readonly timings: Timings['eventStream']
   /** How many streams one principal may have open, in this process. */
   readonly maxStreams: number
+  readonly metrics: AnnouncingMetrics
 }
 
 export type WatchRequest = {
@@ -42,7 +44,7 @@ export type WatchEvents = ReturnType<typeof createWatchEvents>
  *
  * A stream ends by itself when its credentials no longer hold, when it is old, and when the process ends.
  */
-export function createWatchEvents({ events, feed, clock, timings, maxStreams }: Deps) {
+export function createWatchEvents({ events, feed, clock, timings, maxStreams, metrics }: Deps) {
   const open = new Map<string, number>()
   const enders = new Set<() => void>()
   let isEnding = false
@@ -52,6 +54,7 @@ export function createWatchEvents({ events, feed, clock, timings, maxStreams }: 
     const count = open.get(first.id) ?? 0
     if (count >= maxStreams) throw new AppError('too_many_streams', 'too many event streams of one principal')
     open.set(first.id, count + 1)
+    metrics.streamOpened()
     const tenant = feed.open(first.tenantId)
     const { stopping, stop } = stopWith(request.signal)
     enders.add(stop)
@@ -83,6 +86,7 @@ export function createWatchEvents({ events, feed, clock, timings, maxStreams }: 
         yield { place, event: null }
       }
     } finally {
+      metrics.streamClosed()
       tenant.close()
       enders.delete(stop)
       request.signal.removeEventListener('abort', stop)

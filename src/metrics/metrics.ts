@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client'
+import { type AnnouncingMetrics, createAnnouncingMetrics } from './announcing-metrics.ts'
 import { createHttpMetrics, type HttpMetrics } from './http-metrics.ts'
 import { createReadings, type Readings } from './readings.ts'
 import { createRefreshMetrics, type RefreshMetrics } from './refresh-metrics.ts'
@@ -12,13 +13,18 @@ export type Metrics = Readings & {
   readonly http: HttpMetrics
   readonly relay: RelayMetrics
   readonly refresh: RefreshMetrics
+  readonly announcing: AnnouncingMetrics
   /** The database was out of reach, read-only or out of connections for a statement. */
   databaseFailed(): void
   /** Counts the process itself as well: CPU, memory, handles, garbage collection, event-loop lag. Once per process. */
   watchProcess(): void
+  /** What is counted, whether or not anything has been yet: for the documents. */
+  describe(): readonly MetricDescription[]
   /** Everything in Prometheus' text format. */
   render(): Promise<{ readonly contentType: string; readonly text: string }>
 }
+
+export type MetricDescription = { readonly name: string; readonly help: string; readonly type: string }
 
 /** The meters of one process, all at zero. */
 export function createMetrics(): Metrics {
@@ -33,8 +39,11 @@ export function createMetrics(): Metrics {
     http: createHttpMetrics(registry),
     relay: createRelayMetrics(registry),
     refresh: createRefreshMetrics(registry),
+    announcing: createAnnouncingMetrics(registry),
     databaseFailed: () => databaseFailures.inc(),
     watchProcess: () => collectDefaultMetrics({ register: registry }),
+    // the library's types are older than its metrics' properties
+    describe: () => registry.getMetricsAsArray().map(({ name, help, type }) => ({ name, help, type: String(type) })),
     render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   }
 }

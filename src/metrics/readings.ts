@@ -21,12 +21,12 @@ const table = {
   },
   issuersPaused: {
     name: 'patchbay_refresh_issuers_paused',
-    help: 'Issuers that are left alone for a while, by why (asked_to_wait, breaker).',
+    help: 'Issuers that are left alone for a while, by why (breaker, asked_to_wait, held).',
     label: 'why',
   },
   spillPending: {
     name: 'patchbay_refresh_spill_pending',
-    help: 'Results that wait in this process or its folder for the database to take them.',
+    help: 'Results that wait in this process for the database to take them.',
     label: undefined,
   },
 } as const
@@ -39,30 +39,31 @@ export type Readings = {
 }
 
 export function createReadings(registry: Registry): Readings {
-  return {
-    watch(name, read) {
-      const { name: metric, help, label } = table[name]
-      new Gauge({
-        name: metric,
-        help,
-        labelNames: label === undefined ? [] : [label],
-        registers: [registry],
-        async collect() {
-          this.reset()
-          // a gauge without labels begins at 0, which would be a statement
-          if (label === undefined) this.remove()
-          for (const reading of await readInTime(read)) {
-            if (label === undefined) this.set(reading.value)
-            else if (reading.label !== undefined) this.set({ [label]: reading.label }, reading.value)
-          }
-        },
-      })
-    },
+  const readers = new Map<ReadingName, Read>()
+  for (const reading of Object.keys(table) as ReadingName[]) {
+    const { name, help, label } = table[reading]
+    new Gauge({
+      name,
+      help,
+      labelNames: label === undefined ? [] : [label],
+      registers: [registry],
+      async collect() {
+        this.reset()
+        // a gauge without labels begins at 0, which would be a statement
+        if (label === undefined) this.remove()
+        for (const one of await readInTime(readers.get(reading))) {
+          if (label === undefined) this.set(one.value)
+          else if (one.label !== undefined) this.set({ [label]: one.label }, one.value)
+        }
+      },
+    })
   }
+  return { watch: (name, read) => void readers.set(name, read) }
 }
 
 /** A scrape must come back, above all in an outage. */
-async function readInTime(read: Read): Promise<readonly Reading[]> {
+async function readInTime(read: Read | undefined): Promise<readonly Reading[]> {
+  if (read === undefined) return []
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<readonly Reading[]>((resolve) => {
     timer = setTimeout(() => resolve([]), readMs)

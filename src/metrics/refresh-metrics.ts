@@ -20,7 +20,18 @@ export type RefreshEnd =
   /** Something of ours failed: the database, or a defect. */
   | 'error'
 
+/** Who wanted a refresh: the schedule, or somebody who waits for it. */
+export type RefreshWay = 'scheduled' | 'awaited'
+
 export type RefreshMetrics = {
+  /** A lease was taken, and the attempt begins. */
+  began(way: RefreshWay): void
+  /**
+   * An attempt failed.
+   *
+   * @param failure a `FailureClass`: the row of the outcome table
+   */
+  failed(failure: string): void
   finished(end: RefreshEnd): void
   /** The same token was sent a second time, since no answer came to the first. */
   retriedAmbiguous(): void
@@ -49,6 +60,12 @@ export function createRefreshMetrics(registry: Registry): RefreshMetrics {
   const histogram = (name: string, help: string, buckets = durationBuckets) =>
     new Histogram({ name, help, buckets, registers })
 
+  const began = counter(
+    'patchbay_refresh_started_total',
+    'Attempts to renew a grant that this process began, by who wanted it (scheduled, awaited).',
+    'way',
+  )
+  const failed = counter('patchbay_refresh_failures_total', 'Attempts that failed, by class of failure.', 'class')
   const finished = counter('patchbay_refresh_total', 'Attempts to renew a grant, by how they ended.', 'outcome')
   const ambiguous = counter(
     'patchbay_refresh_ambiguous_retries_total',
@@ -69,6 +86,8 @@ export function createRefreshMetrics(registry: Registry): RefreshMetrics {
   )
   const spilled = counter('patchbay_refresh_spilled_total', 'Results that the database could not take at once.')
   return {
+    began: (way) => began.inc({ way }),
+    failed: (failure) => failed.inc({ class: failure }),
     finished: (outcome) => finished.inc({ outcome }),
     retriedAmbiguous: () => ambiguous.inc(),
     resultLost: () => lost.inc(),

@@ -1,6 +1,7 @@
 import type { DueBatch } from '../connections/due-store.ts'
 import { newId } from '../kernel/id.ts'
 import type { Logger } from '../log/logger.ts'
+import { countJobs } from './count-jobs.ts'
 import { type RefreshJobData, refreshJob } from './jobs.ts'
 import type { QueueBackend } from './queue-backend.ts'
 
@@ -28,10 +29,7 @@ export function createRefreshQueue(backend: QueueBackend, log: Logger): RefreshQ
         })),
       )
     },
-    async count() {
-      const counts = await queue.getJobCounts('waiting', 'active', 'prioritized', 'delayed')
-      return Object.values(counts).reduce((sum, each) => sum + each, 0)
-    },
+    count: () => countJobs(queue),
     close: () => queue.close(),
   }
 }

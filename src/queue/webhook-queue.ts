@@ -1,11 +1,14 @@
 import type { Logger } from '../log/logger.ts'
 import type { WebhookName } from '../webhooks/store.ts'
+import { countJobs } from './count-jobs.ts'
 import { type WebhookJobData, webhookJob } from './jobs.ts'
 import type { QueueBackend } from './queue-backend.ts'
 
 export type WebhookQueue = {
   /** Hands webhooks with something to send to whichever worker is free. One job for each at a time. */
   add(due: readonly WebhookName[]): Promise<void>
+  /** How many jobs wait or run. */
+  count(): Promise<number>
   close(): Promise<void>
 }
 
@@ -24,6 +27,7 @@ export function createWebhookQueue(backend: QueueBackend, log: Logger): WebhookQ
         })),
       )
     },
+    count: () => countJobs(queue),
     close: () => queue.close(),
   }
 }

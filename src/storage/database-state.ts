@@ -17,6 +17,13 @@ export type DatabaseState = {
    * @throws Error when the database cannot be asked
    */
   refreshLagSeconds(): Promise<number>
+  /**
+   * How many issuers are left alone: `breaker`, they failed again and again; `asked_to_wait`, they said so; `held`, they reject
+   * so many grants at once that none is given up.
+   *
+   * @throws Error when the database cannot be asked
+   */
+  pausedIssuers(): Promise<Readonly<Record<'breaker' | 'asked_to_wait' | 'held', number>>>
 }
 
 /** What readiness and metrics ask the database about itself. Each is one short statement. */
@@ -49,6 +56,16 @@ export function createDatabaseState(pool: pg.Pool): DatabaseState {
           WHERE is_active AND next_refresh_at < now()`,
       )
       return Math.max(0, rows[0]?.seconds ?? 0)
+    },
+
+    async pausedIssuers() {
+      const { rows } = await pool.query<Record<'breaker' | 'asked_to_wait' | 'held', number>>(
+        `SELECT count(*) FILTER (WHERE paused_until > now() AND trips > 0)::int AS breaker,
+            count(*) FILTER (WHERE paused_until > now() AND trips = 0)::int AS asked_to_wait,
+            count(*) FILTER (WHERE held_until > now())::int AS held
+          FROM issuers`,
+      )
+      return rows[0] ?? { breaker: 0, asked_to_wait: 0, held: 0 }
     },
   }
 }

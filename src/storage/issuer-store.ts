@@ -114,14 +114,5 @@ export function createPostgresIssuerStore(pool: pg.Pool, { slotsPerIssuer, break
     },
 
     countRejection: (issuer, limits) => countRejection(pool, issuer, limits),
-
-    async countPaused() {
-      const { rows } = await pool.query<{ asked: number; breaker: number }>(
-        `SELECT count(*) FILTER (WHERE failures < $1)::int AS asked, count(*) FILTER (WHERE failures >= $1)::int AS breaker
-         FROM issuers WHERE paused_until > now()`,
-        [breaker.threshold],
-      )
-      return { askedToWait: rows[0]?.asked ?? 0, breaker: rows[0]?.breaker ?? 0 }
-    },
   }
 }

@@ -2,6 +2,7 @@ import type { GuardedFetch } from '../egress/guarded-fetch.ts'
 import { AppError } from '../kernel/app-error.ts'
 import { addMs, type Clock } from '../kernel/clock.ts'
 import type { Logger } from '../log/logger.ts'
+import type { AnnouncingMetrics } from '../metrics/announcing-metrics.ts'
 import { parseRetryAfter } from '../upstream/retry-after.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Attempt, DeliveryError } from './delivery.ts'
@@ -9,7 +10,7 @@ import { writeMessage, writeTestMessage } from './message.ts'
 import { retryDelayMs } from './retry-schedule.ts'
 import { signedHeaders } from './sign-message.ts'
 import type { DeliveryStore, DueDelivery, WebhookName, WebhookStore } from './store.ts'
-import { testMessageType, type Webhook } from './webhook.ts'
+import { type DisabledCode, testMessageType, type Webhook } from './webhook.ts'
 import { openSigningSecrets } from './webhook-secrets.ts'
 
 type Deps = {
@@ -19,6 +20,7 @@ type Deps = {
   readonly vault: Vault
   readonly clock: Clock
   readonly random: () => number
+  readonly metrics: AnnouncingMetrics
   readonly log: Logger
 }
 
@@ -46,7 +48,7 @@ export type DeliverWebhook = ReturnType<typeof createDeliverWebhook>
  *
  * @returns how many messages arrived, and how many did not
  */
-export function createDeliverWebhook({ webhooks, deliveries, fetch, vault, clock, random, log }: Deps) {
+export function createDeliverWebhook({ webhooks, deliveries, fetch, vault, clock, random, metrics, log }: Deps) {
   return async (name: WebhookName): Promise<{ delivered: number; failed: number }> => {
     const total = { delivered: 0, failed: 0 }
     for (let round = 0; round < maxRounds; round += 1) {
@@ -77,6 +79,7 @@ export function createDeliverWebhook({ webhooks, deliveries, fetch, vault, clock
     const isOver = attempt.error === null || delayMs === null
     await deliveries.record(delivery, attempt, isOver ? null : addMs(clock.now(), delayMs))
     const { responseStatus, error, durationMs } = attempt
+    metrics.webhookSent(error, durationMs)
     const facts = { webhookId: webhook.id, eventId: delivery.eventId, responseStatus, error, durationMs }
     log.info(facts, error === null ? 'webhook delivered' : 'webhook not delivered')
     return attempt
@@ -119,17 +122,21 @@ export function createDeliverWebhook({ webhooks, deliveries, fetch, vault, clock
     const sent = attempts.filter(({ error }) => error !== 'event_expired')
     const failed = sent.filter(({ error }) => error !== null)
     if (failed.some(({ responseStatus }) => responseStatus === 410)) {
-      if (await webhooks.disable(webhook, 'endpoint_gone')) log.warn({ webhookId: webhook.id }, 'webhook is gone')
+      await switchOff(webhook, 'endpoint_gone', 'webhook is gone and is switched off')
     } else if (failed.length < sent.length) {
       if (webhook.failingSince !== null) await webhooks.noteSuccess(webhook)
     } else if (failed.length > 0) {
       const now = clock.now()
       const since = await webhooks.noteFailure(webhook, now, pauseMs)
       if (since === null || now.getTime() - since.getTime() < failingMs) return
-      if (await webhooks.disable(webhook, 'endpoint_failing')) {
-        log.warn({ webhookId: webhook.id, since }, 'webhook has been failing for days and is switched off')
-      }
+      await switchOff(webhook, 'endpoint_failing', 'webhook has been failing for days and is switched off')
     }
+  }
+
+  async function switchOff(webhook: Webhook, code: DisabledCode, message: string) {
+    if (!(await webhooks.disable(webhook, code))) return
+    metrics.webhookDisabled()
+    log.warn({ webhookId: webhook.id, since: webhook.failingSince }, message)
   }
 }
 

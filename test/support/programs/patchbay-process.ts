@@ -2,6 +2,7 @@
 //   ROLE          server | worker
 //   COORDINATION  off: leases are handed out to everybody, for a negative control
 //   HALT_AT       JSON, connection id -> fault point: where a refresh of that connection stops for good, and says so
+//   WAVES         any: grants end whose rejection comes with many others, where they are kept for a day in production
 //   SPEED         how much faster than in life leases run
 //   CALLS_FROM    the loopback address by which its token requests are told from those of others
 // Says {"running": true} to its parent, and {"halted": <connection id>} for each refresh that stopped.
@@ -38,10 +39,12 @@ await runProcess(log, async () => {
   const address = env.CALLS_FROM
   const egress = address === undefined ? {} : { lookup: async () => [{ address, family: 4 }] }
   const { refresh } = defaultTimings
+  const rejections = { ...refresh.rejections, ...(env.WAVES === 'any' ? { count: Number.MAX_SAFE_INTEGER } : {}) }
   const timings = {
     ...defaultTimings,
     refresh: {
       ...refresh,
+      rejections,
       leaseMs: refresh.leaseMs / speed,
       heartbeatMs: refresh.heartbeatMs / speed,
       safetyMs: refresh.safetyMs / speed,
