@@ -1,8 +1,9 @@
-import { createPostgresBackend, Queue, Worker, withBackend } from 'bullmq'
+import { Queue, Worker, withBackend } from 'bullmq'
 import { Redis, type RedisOptions } from 'ioredis'
 import type { Secret } from '../kernel/secret.ts'
 import { queueSchema } from './migrate-queue.ts'
 import { answeringInTime, closable } from './out-of-reach.ts'
+import { createPatientBackend } from './patient-postgres.ts'
 import { redisAddress } from './redis-address.ts'
 
 export type QueueBackend = {
@@ -23,6 +24,7 @@ type Options = { readonly redisUrl: Secret | undefined; readonly databaseUrl: Se
 const jobOptions = { removeOnComplete: true, removeOnFail: true, attempts: 1 } as const
 const maxPostgresConnections = 4
 const commandTimeoutMs = 1000
+const runRetryDelay = 1000
 
 /** BullMQ over Redis where there is one, else over PostgreSQL. */
 export function createQueueBackend({ redisUrl, databaseUrl }: Options): QueueBackend {
@@ -30,7 +32,7 @@ export function createQueueBackend({ redisUrl, databaseUrl }: Options): QueueBac
 }
 
 function overPostgres(databaseUrl: Secret): QueueBackend {
-  const classes = withBackend(createPostgresBackend)
+  const classes = withBackend(createPatientBackend)
   const connection = {
     connectionString: databaseUrl.reveal(),
     schema: queueSchema,
@@ -44,7 +46,12 @@ function overPostgres(databaseUrl: Secret): QueueBackend {
     openWorker: (name, handle, { concurrency }) =>
       closable(
         handle,
-        (run) => new classes.Worker(name, (job) => run(job.data), { connection, concurrency }) as unknown as Worker,
+        (run) =>
+          new classes.Worker(name, (job) => run(job.data), {
+            connection,
+            concurrency,
+            runRetryDelay,
+          }) as unknown as Worker,
       ),
     close: async () => {},
   }
@@ -71,7 +78,11 @@ function overRedis(redisUrl: Secret): QueueBackend {
       closable(
         handle,
         (run) =>
-          new Worker(name, (job) => run(job.data), { connection: open({ maxRetriesPerRequest: null }), concurrency }),
+          new Worker(name, (job) => run(job.data), {
+            connection: open({ maxRetriesPerRequest: null }),
+            concurrency,
+            runRetryDelay,
+          }),
       ),
     close: async () => {
       for (const client of clients) client.disconnect()

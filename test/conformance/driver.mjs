@@ -95,7 +95,11 @@ async function useTools(connector) {
     await client.connect(new StreamableHTTPClientTransport(url, { requestInit: { headers: { authorization } } }))
     const { tools } = await client.listTools()
     const calls = context.toolCalls ?? tools.map(({ name, inputSchema }) => ({ name, arguments: sample(inputSchema) }))
-    for (const call of calls) await client.callTool(call)
+    for (const call of calls) {
+      const { content, _meta } = await client.callTool(call)
+      // Patchbay's own words in the tool's place: somebody has to connect, or authorize more
+      if (_meta?.['patchbay/connection'] !== undefined) throw new Error(content[0].text)
+    }
     return calls.length
   } finally {
     await client.close()

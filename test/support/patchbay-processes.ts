@@ -24,6 +24,9 @@ export type ProcessOptions = {
   readonly env?: Readonly<Record<string, string>>
 }
 
+/** Others start beside it, on few cores. */
+const startMs = 100_000
+
 /** A server or a worker as a process of its own, on the database of `patchbay`. See programs/patchbay-process.ts. */
 export async function startPatchbayProcess(
   patchbay: Pick<Patchbay, 'env'>,
@@ -53,7 +56,13 @@ export async function startPatchbayProcess(
   child.once('exit', () => {
     endedAt = Date.now()
   })
-  await until(`the ${role}`, () => isRunning || hasEnded(child), 40_000)
+  try {
+    await until(`the ${role}`, () => isRunning || hasEnded(child), startMs)
+  } catch (error) {
+    // nobody else knows of it
+    child.kill('SIGKILL')
+    throw error
+  }
   if (hasEnded(child)) throw new Error(`the ${role} did not start`)
   return {
     pid: child.pid ?? 0,
