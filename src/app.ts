@@ -57,6 +57,7 @@ import { createOutside, type EgressParts } from './outside.ts'
 import { migrationNames } from './prepare-database.ts'
 import { createVerifyMcpCaller } from './proxy/authenticate-caller.ts'
 import type { McpEndpoint } from './proxy/mcp-endpoint.ts'
+import { createOwnPlace, type ServerGroup } from './proxy/own-place.ts'
 import { createRedisProbe } from './queue/redis-probe.ts'
 import { createReadiness } from './readiness.ts'
 import { createNotifications } from './storage/notifications.ts'
@@ -79,6 +80,15 @@ export type AppOptions = {
   readonly egress?: EgressParts
   /** In place of parts of refreshing, for tests. */
   readonly refresh?: RefreshParts
+  /** Where several server processes share a port: by what they find one another. */
+  readonly group?: ServerGroup
+}
+
+type HttpParts = {
+  readonly frontDoor: FrontDoor
+  readonly mcpEndpoint: McpEndpoint
+  /** Where the other processes of this server reach this one; null when there are none. */
+  readonly peerSocket: string | null
 }
 
 /** Everything that a process of Patchbay can do, wired once. The server uses the handlers, the worker the use cases. */
@@ -292,11 +302,13 @@ export function createApp(options: AppOptions) {
   const openApi = describeApi(routes, productVersion())
 
   /** The HTTP side, for the server process. */
-  function createHttp(readiness: () => Promise<ReadinessReport>): { frontDoor: FrontDoor; mcpEndpoint: McpEndpoint } {
+  function createHttp(readiness: () => Promise<ReadinessReport>): HttpParts {
+    const place = createOwnPlace(options.group ?? null, settings.INTERNAL_URL ?? null)
     const mcpEndpoint = composeMcpEndpoint({
       settings,
       outside,
       changes,
+      place,
       verify: createVerifyMcpCaller({ verifyCaller, verifyAccessToken: hosts.verifyAccessToken, publicUrl }),
       resolveUpstream,
       recoverUnauthorized,
@@ -340,7 +352,7 @@ export function createApp(options: AppOptions) {
       log,
       clock,
     })
-    return { frontDoor, mcpEndpoint }
+    return { frontDoor, mcpEndpoint, peerSocket: place.socketPath }
   }
 
   /** What `/readyz` answers. */

@@ -1,6 +1,7 @@
 import { createKnownCallers } from './access/known-callers.ts'
 import type { Settings } from './config/settings.ts'
 import { createKnownUpstreams } from './connections/known-upstreams.ts'
+import { askPeer } from './egress/ask-peer.ts'
 import type { Changes } from './kernel/changes.ts'
 import type { Clock } from './kernel/clock.ts'
 import type { Logger } from './log/logger.ts'
@@ -8,6 +9,7 @@ import type { RelayMetrics } from './metrics/relay-metrics.ts'
 import type { Outside } from './outside.ts'
 import { createAuthenticateCaller } from './proxy/authenticate-caller.ts'
 import { createMcpEndpoint, type McpEndpoint } from './proxy/mcp-endpoint.ts'
+import type { OwnPlace } from './proxy/own-place.ts'
 import type { BeginConnect, RecoverUnauthorized, ResolveUpstream } from './proxy/ports.ts'
 import type { Vault } from './vault/vault.ts'
 
@@ -15,6 +17,7 @@ type Parts = {
   readonly settings: Settings
   readonly outside: Pick<Outside, 'dispatcher' | 'openTransport'>
   readonly changes: Changes
+  readonly place: OwnPlace
   readonly verify: Parameters<typeof createKnownCallers>[0]['verify']
   readonly resolveUpstream: ResolveUpstream
   readonly recoverUnauthorized: RecoverUnauthorized
@@ -49,6 +52,8 @@ export function composeMcpEndpoint(parts: Parts): McpEndpoint {
     clock,
     dispatcher: outside.dispatcher,
     openTransport: outside.openTransport,
+    askPeer,
+    place: parts.place,
     sessionKeys: vault.deriveKeys('mcp-session'),
     publicUrl: settings.PUBLIC_URL,
     allowedOrigins: settings.CORS_ORIGINS ?? [],

@@ -32,8 +32,10 @@ const lastEventMs = 2000
 export async function startHttpServer(app: App, settings: Settings, timings: Timings['shutdown']): Promise<HttpServer> {
   let isShuttingDown = false
   const readiness = app.createReadinessCheck(() => isShuttingDown)
-  const { frontDoor, mcpEndpoint } = app.createHttp(readiness)
-  const server = createServer({ ...serverOptions, maxHeaderSize: settings.HEADER_LIMIT }, frontDoor.handle)
+  const { frontDoor, mcpEndpoint, peerSocket } = app.createHttp(readiness)
+  const open = () => createServer({ ...serverOptions, maxHeaderSize: settings.HEADER_LIMIT }, frontDoor.handle)
+  const server = open()
+  const peerServer = peerSocket === null ? null : open().listen({ path: peerSocket, exclusive: true })
   await listen(server, settings)
   const address = server.address()
 
@@ -46,13 +48,14 @@ export async function startHttpServer(app: App, settings: Settings, timings: Tim
       await delay(timings.noticeMs)
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       server.closeIdleConnections()
+      peerServer?.close()
       mcpEndpoint.retireStreams('listening')
       app.endEventStreams()
       const cutMs = Math.min(lastEventMs, timings.drainMs / 2)
       await within(timings.drainMs - cutMs, frontDoor.idle())
       mcpEndpoint.retireStreams('all')
       await within(cutMs, frontDoor.idle())
-      server.closeAllConnections()
+      for (const each of [server, peerServer]) each?.closeAllConnections()
       await closed
       mcpEndpoint.stop()
     },

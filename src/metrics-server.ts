@@ -1,6 +1,6 @@
 import { createServer, type ServerResponse } from 'node:http'
 import { type ReadinessReport, readinessStatus } from './http/readiness-report.ts'
-import type { Metrics } from './metrics/metrics.ts'
+import type { ShownMetrics } from './metrics/metrics.ts'
 import { PortError } from './port-error.ts'
 
 export type MetricsServerOptions = {
@@ -9,7 +9,7 @@ export type MetricsServerOptions = {
   readonly host: string
   /** The setting that names the port. */
   readonly setting: string
-  readonly metrics: Metrics
+  readonly metrics: ShownMetrics
   readonly readiness: () => Promise<ReadinessReport>
 }
 
@@ -50,7 +50,7 @@ async function sendReadiness(response: ServerResponse, readiness: () => Promise<
   send(response, readinessStatus(report), 'application/json', JSON.stringify(report))
 }
 
-async function sendMetrics(response: ServerResponse, metrics: Metrics): Promise<void> {
+async function sendMetrics(response: ServerResponse, metrics: ShownMetrics): Promise<void> {
   const { contentType, text } = await metrics.render()
   send(response, 200, contentType, text)
 }

@@ -69,8 +69,11 @@ function policyOf(settings: Settings): AddressPolicy {
     allow: settings.EGRESS_ALLOW ?? [],
     allowLoopback: settings.isLoopback && settings.EGRESS_ALLOW === undefined,
     ports: settings.EGRESS_PORTS,
-    ownOrigins: [settings.PUBLIC_URL.origin, settings.DATABASE_URL?.reveal(), settings.REDIS_URL?.reveal()].filter(
-      (origin) => origin !== undefined,
-    ),
+    ownOrigins: [
+      settings.PUBLIC_URL.origin,
+      settings.INTERNAL_URL,
+      settings.DATABASE_URL?.reveal(),
+      settings.REDIS_URL?.reveal(),
+    ].filter((origin) => origin !== undefined),
   })
 }

@@ -1,37 +1,57 @@
+import cluster from 'node:cluster'
 import { createApp } from './app.ts'
 import { defaultTimings } from './config/timings.ts'
 import { startHttpServer } from './http-server.ts'
 import { createLogger } from './log/logger.ts'
+import { createGroupMetrics } from './metrics/metrics.ts'
 import { startMetricsServer } from './metrics-server.ts'
 import { prepareDatabase } from './prepare-database.ts'
 import { tellFailing } from './readiness.ts'
 import { requireKeys } from './require-keys.ts'
 import { runProcess } from './run-process.ts'
+import { groupOfThisProcess, startServerGroup } from './server-group.ts'
 import { findDatabase } from './storage/find-database.ts'
 import { readUsableSettings } from './usable-settings.ts'
 
-/** The server process on its own, for deployments: `node dist/src/server.js`. `npm start` runs everything at once. */
-const log = createLogger(process.env.LOG_LEVEL ?? 'info')
+/**
+ * The server process on its own, for deployments: `node dist/src/server.js`. `npm start` runs everything at once. With
+ * `PROCESSES` above 1 this process serves nothing itself: it runs that many others of this same program on one port, and
+ * shows their metrics and readiness.
+ */
+const group = cluster.isPrimary ? null : groupOfThisProcess()
+const ownLog = createLogger(process.env.LOG_LEVEL ?? 'info')
+const log = group === null ? ownLog : ownLog.child({ pid: process.pid })
 
 await runProcess(log, async () => {
   const settings = readUsableSettings(process.env)
   const databaseUrl = await findDatabase(settings.DATABASE_URL, settings.DATA_DIR)
   if (databaseUrl === null) throw new Error('No database. Set DATABASE_URL, or use "npm start", which brings one.')
-  await prepareDatabase(databaseUrl, settings, log)
-  await requireKeys(databaseUrl, settings)
-  const app = createApp({ settings, databaseUrl, log, env: process.env })
-  app.refreshing.spill.replay()
-  await app.bootstrapAccess(settings.ADMIN_API_KEY)
-  const server = await startHttpServer(app, settings, defaultTimings.shutdown)
+  if (group === null) {
+    await prepareDatabase(databaseUrl, settings, log)
+    await requireKeys(databaseUrl, settings)
+  }
+  const app = createApp({ settings, databaseUrl, log, env: process.env, ...(group === null ? {} : { group }) })
+  if (group === null) {
+    app.refreshing.spill.replay()
+    await app.bootstrapAccess(settings.ADMIN_API_KEY)
+  } else app.metrics.share()
+
+  const isGroup = group === null && settings.PROCESSES > 1
+  const server = isGroup
+    ? await startServerGroup({ app, settings, log })
+    : await startHttpServer(app, settings, defaultTimings.shutdown)
   const metricsServer = await startMetricsServer({
     setting: 'METRICS_PORT',
-    port: settings.METRICS_PORT,
+    // of the processes of a group the one that runs them answers for all
+    port: group === null ? settings.METRICS_PORT : 0,
     host: settings.METRICS_HOST,
-    metrics: app.metrics,
+    metrics: isGroup ? createGroupMetrics() : app.metrics,
     readiness: server.readiness,
   })
-  await tellFailing(server.readiness, log)
-  log.info({ port: server.port, publicUrl: settings.PUBLIC_URL.origin }, 'serving')
+  if (group === null) {
+    await tellFailing(server.readiness, log)
+    log.info({ port: server.port, publicUrl: settings.PUBLIC_URL.origin, processes: settings.PROCESSES }, 'serving')
+  }
   return {
     async close() {
       await server.close()

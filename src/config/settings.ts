@@ -60,6 +60,22 @@ export const settingTable = {
     about:
       'The origin under which browsers and hosts reach Patchbay; every absolute URL is built from it. Default: `http://localhost:<PORT>`.',
   },
+  INTERNAL_URL: {
+    schema: z
+      .url({ protocol: /^https?$/, error: 'must be an http(s) URL' })
+      .refine((value) => new URL(value).href === `${new URL(value).origin}/`, {
+        message: 'must be an origin: scheme, host and port, without a path',
+      })
+      .transform((value) => new URL(value).origin),
+    about:
+      'The origin under which other servers of this installation reach this one directly, past the load balancer: for MCP sessions that live in one server (upstreams of HTTP+SSE and WebSocket). Needed with several servers, unless the balancer keeps a client on one. Unset: such a session is known to its own server only.',
+  },
+  PROCESSES: {
+    schema: number(1, 64, 'must be a whole number from 1 to 64'),
+    fallback: '1',
+    about:
+      'Server processes that `node dist/src/server.js` runs on its port, at most one for each processor core. Each keeps its own connections to PostgreSQL, and counts limits for itself.',
+  },
   DATA_DIR: { schema: text.min(1), fallback: '.patchbay', about: 'Where the embedded database and local keys live.' },
   DATABASE_URL: {
     schema: z

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Registry } from 'prom-client'
 import { type AnnouncingMetrics, createAnnouncingMetrics } from './announcing-metrics.ts'
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Registry } from 'prom-client'
 import { createHttpMetrics, type HttpMetrics } from './http-metrics.ts'
 import { createReadings, type Readings } from './readings.ts'
 import { createRefreshMetrics, type RefreshMetrics } from './refresh-metrics.ts'
@@ -20,6 +21,8 @@ export type Metrics = Readings & {
   watchProcess(): void
   /** What is counted, whether or not anything has been yet: for the documents. */
   describe(): readonly MetricDescription[]
+  /** Hands everything to the process that runs this one with others on one port: see `createGroupMetrics`. */
+  share(): void
   /** Everything in Prometheus' text format. */
   render(): Promise<{ readonly contentType: string; readonly text: string }>
 }
@@ -44,6 +47,23 @@ export function createMetrics(): Metrics {
     watchProcess: () => collectDefaultMetrics({ register: registry }),
     // the library's types are older than its metrics' properties
     describe: () => registry.getMetricsAsArray().map(({ name, help, type }) => ({ name, help, type: String(type) })),
+    share: () => {
+      collectDefaultMetrics({ register: registry })
+      AggregatorRegistry.setRegistries(registry)
+      new AggregatorRegistry()
+    },
     render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+  }
+}
+
+/** What a metrics port shows. */
+export type ShownMetrics = Pick<Metrics, 'watchProcess' | 'render'>
+
+/** The sum of what the server processes on one port count, for the process that runs them. Each must have called `share`. */
+export function createGroupMetrics(): ShownMetrics {
+  const registry = new AggregatorRegistry()
+  return {
+    watchProcess: () => {},
+    render: async () => ({ contentType: registry.contentType, text: await registry.clusterMetrics() }),
   }
 }

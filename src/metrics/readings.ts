@@ -12,22 +12,26 @@ const table = {
     name: 'patchbay_database_connections',
     help: "Connections of this process's pool (total, idle) and requests that wait for one (waiting).",
     label: 'state',
+    isShared: false,
   },
-  queueJobs: { name: 'patchbay_queue_jobs', help: 'Jobs in the queue, by queue.', label: 'queue' },
+  queueJobs: { name: 'patchbay_queue_jobs', help: 'Jobs in the queue, by queue.', label: 'queue', isShared: true },
   refreshDueLag: {
     name: 'patchbay_refresh_due_lag_seconds',
     help: 'How long ago the most overdue connection should have been renewed; 0 when nothing is overdue.',
     label: undefined,
+    isShared: true,
   },
   issuersPaused: {
     name: 'patchbay_refresh_issuers_paused',
     help: 'Issuers that are left alone for a while, by why (breaker, asked_to_wait, held).',
     label: 'why',
+    isShared: true,
   },
   spillPending: {
     name: 'patchbay_refresh_spill_pending',
     help: 'Results that wait in this process for the database to take them.',
     label: undefined,
+    isShared: false,
   },
 } as const
 
@@ -41,12 +45,14 @@ export type Readings = {
 export function createReadings(registry: Registry): Readings {
   const readers = new Map<ReadingName, Read>()
   for (const reading of Object.keys(table) as ReadingName[]) {
-    const { name, help, label } = table[reading]
+    const { name, help, label, isShared } = table[reading]
     new Gauge({
       name,
       help,
       labelNames: label === undefined ? [] : [label],
       registers: [registry],
+      // of processes that share a port: what each reads of the database is the same
+      aggregator: isShared ? 'max' : 'sum',
       async collect() {
         this.reset()
         // a gauge without labels begins at 0, which would be a statement

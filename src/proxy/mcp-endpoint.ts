@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Caller } from '../access/caller.ts'
 import type { UpstreamTarget } from '../connections/resolve-upstream.ts'
+import type { AskPeer } from '../egress/ask-peer.ts'
 import { AppError, isAppError } from '../kernel/app-error.ts'
 import type { Changes } from '../kernel/changes.ts'
 import type { Clock } from '../kernel/clock.ts'
@@ -14,9 +15,12 @@ import { challengeHeaders } from './challenge.ts'
 import { createOriginPolicy } from './cors.ts'
 import { endRevoked, type UnderWay } from './end-revoked.ts'
 import { statusOf, writeFailure } from './failures.ts'
+import { createForwardSession } from './forward-session.ts'
+import { createForwardingProofs } from './forwarding-proof.ts'
 import { type Beating, createHeartbeat } from './heartbeat.ts'
 import { canOpenLinks, readMessages } from './json-rpc.ts'
 import { defaultProxyLimits, type ProxyLimits } from './limits.ts'
+import type { OwnPlace } from './own-place.ts'
 import { createOwnSession, mayAnswerUs } from './own-session.ts'
 import type { AuthenticateCaller, BeginConnect, RecoverUnauthorized, ResolveUpstream } from './ports.ts'
 import { type RelayOutcome, startRelay } from './relay.ts'
@@ -24,6 +28,7 @@ import { readRequestBody } from './request-body.ts'
 import { type RequestHead, readRequestHead } from './request-headers.ts'
 import { type ClientFeatures, createSessionBinding, featuresOf, type SessionKeys } from './session-binding.ts'
 import { createTranslate } from './translate.ts'
+import { unknownSession } from './unknown-session.ts'
 import type { UpstreamDispatcher } from './upstream-dispatcher.ts'
 import { toUpstreamRequest } from './upstream-request.ts'
 
@@ -38,8 +43,11 @@ export type McpEndpointDeps = {
   readonly dispatcher: UpstreamDispatcher
   /** For upstreams of HTTP+SSE and WebSocket. */
   readonly openTransport: OpenLegacyTransport
+  /** The other processes of ours, for sessions that live in one of them. */
+  readonly askPeer: AskPeer
+  readonly place: OwnPlace
   readonly sessionKeys: SessionKeys
-  /** Seals what goes with a question to a client. */
+  /** Seals what goes with a question to a client, and where a session lives. */
   readonly vault: Vault
   readonly publicUrl: URL
   /** Browser origins that may call, besides our own. */
@@ -91,7 +99,9 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
   const sessions = createSessionBinding(deps.sessionKeys)
   const admission = createAdmission(limits)
   const ownSession = createOwnSession({ ...deps, sessions, limits })
-  const translator = createTranslate({ openTransport: deps.openTransport, heartbeat, limits })
+  const proofs = createForwardingProofs({ keys: deps.vault.deriveKeys('mcp-forward'), clock: deps.clock })
+  const forward = createForwardSession({ ...deps, proofs, heartbeat })
+  const translator = createTranslate({ ...deps, heartbeat, limits, forward })
   const relayDeps = { dispatcher, heartbeat, limits, metrics }
 
   async function answer(request: IncomingMessage, response: ServerResponse, call: McpCall): Promise<void> {
@@ -119,7 +129,7 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
     const caller = await authenticate(request, reply.call.connectorId)
     const { principal } = caller
     reply.call.principalId = principal.id
-    await admission.take(principal)
+    if (!isForwarded({ method, head, reply })) await admission.take(principal)
     const reading = method === 'GET' ? noBody : readRequestBody(request, limits.maxRequestBytes)
     let resolution = await resolveUpstream(principal, reply.call.connectorId)
     let body = await reading
@@ -175,6 +185,14 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
     }
   }
 
+  /** @throws AppError `not_found` for a proof that proves nothing: never a loop */
+  function isForwarded({ method, head, reply }: Pick<Incoming, 'method' | 'head' | 'reply'>): boolean {
+    const { proof, authorization, sessionId } = head
+    if (proof === null) return false
+    if (!proofs.isProven(proof, { method, path: reply.call.path, authorization, sessionId })) throw unknownSession()
+    return true
+  }
+
   function relayOnce(
     { request, method, head, reply }: Incoming,
     caller: Caller,
@@ -201,6 +219,8 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
         kind: target.translation,
         body,
         sessionId,
+        boundSessionId: head.sessionId,
+        isForwarded: head.proof !== null,
         bindSession,
       })
     }
@@ -243,13 +263,6 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
       translator.stop()
     },
   }
-}
-
-/** A dead session and one of somebody else's look alike; MCP clients begin a new one on 404. */
-function unknownSession(): AppError {
-  return new AppError('not_found', 'session id not bound to this caller and connection', {
-    publicDetail: 'There is no such session here. Begin a new one with initialize.',
-  })
 }
 
 /** Read only where an upstream opens a session, that is on the answer to `initialize`. */

@@ -1,10 +1,12 @@
+import { proofHeader } from './forwarding-proof.ts'
+
 /** Headers of which two would let two readers see two different requests. */
 const singletons = new Set(['content-type', 'mcp-session-id', 'mcp-protocol-version', 'last-event-id', 'origin'])
 
 /** What passes besides the `mcp-*` family. An allow-list: what is not named here stays here. */
 const forwarded = new Set(['accept', 'content-type', 'last-event-id', 'traceparent'])
 
-type Duty = 'drop' | 'forward' | 'session' | 'version' | 'origin' | 'connection' | 'authorization'
+type Duty = 'drop' | 'forward' | 'session' | 'version' | 'origin' | 'connection' | 'authorization' | 'proof'
 
 /** What one scan of a request's headers found. */
 export type RequestHead = {
@@ -16,6 +18,8 @@ export type RequestHead = {
   /** As the caller knows it: bound, see `session-binding.ts`. Not among `forwarded`. */
   readonly sessionId: string | null
   readonly protocolVersion: string | null
+  /** Of another process of ours that it comes from there; see `forwarding-proof.ts`. */
+  readonly proof: string | null
   /** The first header that must not stand twice and does. */
   readonly duplicate: string | null
 }
@@ -34,6 +38,7 @@ export function readRequestHead(rawHeaders: readonly string[]): RequestHead {
   let authorization: string | null = null
   let sessionId: string | null = null
   let protocolVersion: string | null = null
+  let proof: string | null = null
   let duplicate: string | null = null
   let nominated: Set<string> | null = null
   let seen = ''
@@ -53,6 +58,9 @@ export function readRequestHead(rawHeaders: readonly string[]): RequestHead {
         break
       case 'origin':
         origin = value
+        break
+      case 'proof':
+        proof = value
         break
       case 'session':
         sessionId = value
@@ -79,6 +87,7 @@ export function readRequestHead(rawHeaders: readonly string[]): RequestHead {
     authorization,
     sessionId,
     protocolVersion,
+    proof,
     duplicate,
   }
 }
@@ -107,6 +116,8 @@ function dutyOf(lowerCase: string): Duty {
   switch (lowerCase) {
     case 'mcp-session-id':
       return 'session'
+    case proofHeader:
+      return 'proof'
     case 'mcp-protocol-version':
       return 'version'
     case 'origin':

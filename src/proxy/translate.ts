@@ -4,21 +4,28 @@ import { z } from 'zod'
 import type { Caller } from '../access/caller.ts'
 import type { UpstreamTarget } from '../connections/resolve-upstream.ts'
 import { AppError, isAppError } from '../kernel/app-error.ts'
-import { newId } from '../kernel/id.ts'
 import type { Challenge } from '../upstream/challenge.ts'
 import type { LegacyTransportKind, OpenLegacyTransport } from '../upstream/legacy-transport.ts'
+import type { Vault } from '../vault/vault.ts'
 import { type Reply, writeAnswer } from './call.ts'
 import type { UnderWay } from './end-revoked.ts'
+import type { ForwardSession } from './forward-session.ts'
 import type { Beating, Heartbeat } from './heartbeat.ts'
+import { homeOf, newHomedId } from './homed-session-id.ts'
 import type { ProxyLimits } from './limits.ts'
+import type { Home, OwnPlace } from './own-place.ts'
 import type { RelayOutcome } from './relay.ts'
 import { createTranslatedSession, type TranslatedSession } from './translated-session.ts'
 import { openStream } from './translated-stream.ts'
+import { unknownSession } from './unknown-session.ts'
 
 type Deps = {
   readonly openTransport: OpenLegacyTransport
   readonly heartbeat: Heartbeat<Beating & UnderWay>
   readonly limits: ProxyLimits
+  readonly vault: Vault
+  readonly place: OwnPlace
+  readonly forward: ForwardSession
 }
 
 export type TranslatedCall = {
@@ -28,8 +35,12 @@ export type TranslatedCall = {
   readonly target: UpstreamTarget
   readonly kind: LegacyTransportKind
   readonly body: Buffer
-  /** As `openSession` named it; null without. */
+  /** As `open` named it; null without. */
   readonly sessionId: string | null
+  /** The same as the caller knows it. */
+  readonly boundSessionId: string | null
+  /** It comes from another process of ours. */
+  readonly isForwarded: boolean
   readonly bindSession: (id: string) => string | null
 }
 
@@ -52,9 +63,10 @@ const bodySchema = z.union([
 
 /**
  * Serves callers of Streamable HTTP (up to 2025-11-25) from upstreams of HTTP+SSE or WebSocket. Such an upstream has
- * sessions that live on one connection, so they are kept here, in the process that opened them.
+ * sessions that live on one connection, so they are kept here, in the process that opened them. A call for a session of
+ * another process is sent there.
  */
-export function createTranslate({ openTransport, heartbeat, limits }: Deps) {
+export function createTranslate({ openTransport, heartbeat, limits, vault, place, forward }: Deps) {
   const sessions = new Map<string, Held>()
   const timer = setInterval(endIdle, 60_000).unref()
 
@@ -64,7 +76,7 @@ export function createTranslate({ openTransport, heartbeat, limits }: Deps) {
   }
 
   async function open(call: TranslatedCall): Promise<{ id: string; held: Held }> {
-    const id = newId()
+    const id = newHomedId(vault, place)
     const { target, kind } = call
     const state: { held: Held | null; refusal: Refusal | null } = { held: null, refusal: null }
     const transport = openTransport({
@@ -104,9 +116,7 @@ export function createTranslate({ openTransport, heartbeat, limits }: Deps) {
     // a new grant may be of another account
     if (held === undefined || held.session.isOver() || held.grantEpoch !== target.grantEpoch) {
       if (held !== undefined) held.session.end()
-      throw new AppError('not_found', 'no such translated session', {
-        publicDetail: 'There is no such session here. Begin a new one with initialize.',
-      })
+      throw unknownSession()
     }
     held.target = target
     held.usedAt = performance.now()
@@ -160,10 +170,22 @@ export function createTranslate({ openTransport, heartbeat, limits }: Deps) {
     return answered
   }
 
+  /** Where the session of a call lives, unless that is here, or nowhere. */
+  function elsewhere({ sessionId }: TranslatedCall): Home | null {
+    if (sessionId === null || sessions.has(sessionId)) return null
+    const home = homeOf(vault, sessionId)
+    return home?.process === place.process ? null : home
+  }
+
   return {
     /** Never rejects. */
     async serve(call: TranslatedCall): Promise<RelayOutcome> {
       try {
+        const home = elsewhere(call)
+        if (home !== null) {
+          await forward(call, home)
+          return answered
+        }
         const { method } = call.request
         if (method === 'POST') return await post(call)
         const { session } = find(call)

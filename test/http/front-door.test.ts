@@ -70,7 +70,6 @@ describe('createFrontDoor', () => {
       })
     }
 
-    // @guards src/http/front-door.ts:mcpPath
     it('PX-15: hands whatever only looks like one to Koa', async () => {
       const paths = [
         `/connectors/${id.toUpperCase()}/mcp`,

@@ -6,6 +6,7 @@ import { Agent, type Dispatcher } from 'undici'
 import { readCredential } from '../../../src/access/authenticate.ts'
 import type { Resolution, UpstreamTarget } from '../../../src/connections/resolve-upstream.ts'
 import { createAddressPolicy } from '../../../src/egress/address-policy.ts'
+import { askPeer } from '../../../src/egress/ask-peer.ts'
 import { createGuardedDispatcher } from '../../../src/egress/guarded-dispatcher.ts'
 import { createGuardedFetch } from '../../../src/egress/guarded-fetch.ts'
 import { createOpenWebSocket } from '../../../src/egress/open-websocket.ts'
@@ -19,6 +20,7 @@ import { createLogger } from '../../../src/log/logger.ts'
 import { createMetrics, type Metrics } from '../../../src/metrics/metrics.ts'
 import type { ProxyLimits } from '../../../src/proxy/limits.ts'
 import { createMcpEndpoint, type McpEndpoint } from '../../../src/proxy/mcp-endpoint.ts'
+import { createOwnPlace } from '../../../src/proxy/own-place.ts'
 import type { BeginConnect, RecoverUnauthorized, ResolveUpstream } from '../../../src/proxy/ports.ts'
 import { createLegacyTransports } from '../../../src/upstream/legacy-transport.ts'
 import { createVault } from '../../../src/vault/vault.ts'
@@ -113,6 +115,8 @@ export async function startEndpoint(options: StartOptions): Promise<StartedEndpo
       fetch: createGuardedFetch({ policy, dispatcher }),
       openWebSocket: createOpenWebSocket({ policy, dispatcher }),
     }),
+    askPeer,
+    place: createOwnPlace(null, null),
     sessionKeys: { active: key, all: [key] },
     publicUrl,
     allowedOrigins: options.allowedOrigins ?? [],
