@@ -130,7 +130,7 @@ describe('sessions that live in one process, where several serve', function () {
       metricsUrl = `http://127.0.0.1:${port}`
       server = await startServerProcess(patchbay, { env: { PROCESSES: '2', METRICS_PORT: String(port) } })
     })
-    after(() => server.kill())
+    after(() => server?.kill())
 
     for (const kind of kinds) {
       // @guards src/proxy/forward-session.ts:createForwardSession

@@ -45,7 +45,10 @@ export async function startServerProcess(
     complaints += text
   })
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null
-  await until('the server', () => hasEnded() || log.some(({ msg }) => msg === 'serving'), 30_000)
+  await until('the server', () => hasEnded() || log.some(({ msg }) => msg === 'serving'), 60_000).catch((error) => {
+    child.kill('SIGKILL')
+    throw error
+  })
   if (hasEnded()) throw new Error(`the server did not start: ${complaints}${JSON.stringify(log)}`)
   return {
     url: `http://localhost:${port}`,
