@@ -1,6 +1,5 @@
-import { Counter, collectDefaultMetrics, Registry } from 'prom-client'
-import { type AnnouncingMetrics, createAnnouncingMetrics } from './announcing-metrics.ts'
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Registry } from 'prom-client'
+import { type AnnouncingMetrics, createAnnouncingMetrics } from './announcing-metrics.ts'
 import { createHttpMetrics, type HttpMetrics } from './http-metrics.ts'
 import { createReadings, type Readings } from './readings.ts'
 import { createRefreshMetrics, type RefreshMetrics } from './refresh-metrics.ts'
