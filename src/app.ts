@@ -114,6 +114,7 @@ export function createApp(options: AppOptions) {
   const storage = openStorage({
     url: databaseUrl,
     poolSize: settings.DATABASE_POOL_SIZE,
+    waitMs: 1000 * settings.DATABASE_WAIT,
     issuerLimits: { slotsPerIssuer: settings.REFRESH_PER_ISSUER, breaker: timings.refresh.breaker },
     onUnavailable: metrics.databaseFailed,
   })

@@ -89,6 +89,12 @@ export const settingTable = {
     fallback: '10',
     about: 'Connections to PostgreSQL that each process keeps at most.',
   },
+  DATABASE_WAIT: {
+    schema: number(1, 60, 'must be seconds: a whole number from 1 to 60'),
+    fallback: '2',
+    about:
+      'Seconds that a request waits for PostgreSQL at most, for a connection and then a lock; then it is answered 503.',
+  },
   REDIS_URL: {
     schema: z
       .url({ protocol: /^rediss?$|^unix$/, error: 'must be a redis://, rediss:// or unix:// URL' })

@@ -27,6 +27,8 @@ export type StorageOptions = {
   readonly url: Secret
   /** Connections at most. */
   readonly poolSize: number
+  /** How long anybody waits for a connection and then for a lock. */
+  readonly waitMs: number
   readonly issuerLimits: IssuerLimits
   /** Told whenever the database was out of reach, read-only, or out of connections. */
   readonly onUnavailable: () => void
@@ -39,8 +41,8 @@ export type Storage = ReturnType<typeof openStorage>
  * Every store over one pool of connections, which are made when first needed. What the stores throw where the database cannot
  * be used now is AppError `storage_unavailable`, whatever Prisma and pg call it.
  */
-export function openStorage({ url, poolSize, issuerLimits, onUnavailable }: StorageOptions) {
-  const pool = openPool({ url, poolSize })
+export function openStorage({ url, poolSize, waitMs, issuerLimits, onUnavailable }: StorageOptions) {
+  const pool = openPool({ url, poolSize, waitMs })
   const database = openDatabase(pool)
   const told = <Store extends object>(store: Store): Store => tellingUnavailability(store, onUnavailable)
   return {

@@ -10,7 +10,14 @@ export type Transaction = Parameters<
   Extract<Parameters<PrismaClient['$transaction']>[0], (...args: never[]) => unknown>
 >[0]
 
-type Options = { readonly url: Secret; readonly poolSize: number }
+type Options = {
+  readonly url: Secret
+  readonly poolSize: number
+  /** How long anybody waits for a connection and then for a lock, both together. Default: two seconds. */
+  readonly waitMs?: number
+}
+
+const usualWaitMs = 2000
 
 /**
  * The connections of a process to PostgreSQL, made when first needed; `end()` closes them. Prisma and the statements that
@@ -18,13 +25,13 @@ type Options = { readonly url: Secret; readonly poolSize: number }
  *
  * Waits for a free connection and statements are bounded, so that a database in trouble gives errors, not hangs.
  */
-export function openPool({ url, poolSize }: Options): pg.Pool {
+export function openPool({ url, poolSize, waitMs = usualWaitMs }: Options): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url.reveal(),
     max: poolSize,
-    // whoever can have no connection, or then no lock, is refused within two seconds, and may come again
-    connectionTimeoutMillis: 1100,
-    lock_timeout: 600,
+    // whoever can have no connection, or then no lock, is refused in time, and may come again; the rest is for the answer
+    connectionTimeoutMillis: Math.round(0.55 * waitMs),
+    lock_timeout: Math.round(0.3 * waitMs),
     statement_timeout: 10_000,
     // for a server that no longer ends its statements itself
     query_timeout: 12_000,

@@ -83,6 +83,8 @@ export async function startPatchbay({
     PORT: String(port),
     DATABASE_URL: databaseUrl,
     DATABASE_POOL_SIZE: '5',
+    // many tests at once on few cores
+    DATABASE_WAIT: '10',
     // tests fail to reach many servers in a minute
     FAILED_CONNECTS_PER_MINUTE: '0',
     // not made before something has to be kept in it

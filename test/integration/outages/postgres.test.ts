@@ -23,7 +23,7 @@ describe('PostgreSQL in trouble', function () {
 
   before(async () => {
     postgres = await startOwnPostgres()
-    patchbay = await startPatchbay({ databaseUrl: postgres.url })
+    patchbay = await startPatchbay({ databaseUrl: postgres.url, env: { DATABASE_WAIT: '2' } })
     upstream = await startScriptedOAuth({ expiresInSeconds: 3600 })
     connectorId = await createConnector(patchbay, upstream.url)
     await authorize(patchbay, connectorId)
