@@ -4,6 +4,8 @@ import { createApp } from '../src/app.ts'
 import { readSettings, type SettingEntry, settingTable } from '../src/config/settings.ts'
 import { Secret } from '../src/kernel/secret.ts'
 import { createLogger } from '../src/log/logger.ts'
+import { chartReadme } from './chart/readme.ts'
+import { valuesSchema } from './chart/values-schema.ts'
 
 const root = new URL('../', import.meta.url)
 
@@ -52,6 +54,8 @@ const documents: Record<string, string> = {
   'docs/configuration.md': configuration(),
   'docs/openapi.json': `${JSON.stringify(app.openApi, null, 2)}\n`,
   'docs/operations.md': withMetrics('docs/operations.md'),
+  'helm/values.schema.json': `${JSON.stringify(valuesSchema(), null, 2)}\n`,
+  'helm/README.md': chartReadme(readFileSync(new URL('helm/values.yaml', root), 'utf8')),
 }
 
 const isCheck = process.argv.includes('--check')

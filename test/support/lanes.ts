@@ -1,10 +1,11 @@
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { findHelm } from './helm/find-helm.ts'
 
-/** Programs that some tests need and that not every machine has. In CI both must be there. */
-type Lane = 'redis' | 'chromium'
+/** Programs that some tests need and that not every machine has. In CI all must be there. */
+type Lane = 'redis' | 'chromium' | 'helm'
 
-const programs: Record<Lane, readonly string[]> = {
+const programs: Record<Exclude<Lane, 'helm'>, readonly string[]> = {
   redis: ['redis-server'],
   chromium: ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'],
 }
@@ -27,8 +28,8 @@ function findProgram(names: readonly string[]): string | undefined {
 }
 
 function requireLane(context: Mocha.Context, lane: Lane): string {
-  const found = findProgram(programs[lane])
-  if (found !== undefined) return found
+  const found = lane === 'helm' ? findHelm() : findProgram(programs[lane])
+  if (found !== undefined && found !== null) return found
   // In a hook, `runnable` is the hook and the skip is its suite's; in a test it is the test.
   const runnable = context.runnable()
   const isHook = 'type' in runnable && runnable.type === 'hook'
@@ -48,4 +49,9 @@ export function requireRedis(context: Mocha.Context): string {
 /** The path of a Chromium; skips like `requireRedis`. */
 export function requireChromium(context: Mocha.Context): string {
   return requireLane(context, 'chromium')
+}
+
+/** The path of helm; skips like `requireRedis`. */
+export function requireHelm(context: Mocha.Context): string {
+  return requireLane(context, 'helm')
 }
