@@ -10,7 +10,7 @@ const { join } = await import('node:path')
 const { root } = await import('./setup/run.mjs')
 
 const args = process.argv.slice(2)
-const files = args.some((arg) => arg.endsWith('.test.ts')) ? [] : ['test/**/*.test.ts']
+const files = args.some((arg) => arg.endsWith('.ts')) ? [] : ['test/**/*.test.ts']
 const mocha = join(root, 'node_modules', 'mocha', 'bin', 'mocha.js')
 const child = spawn(process.execPath, [mocha, ...files, ...args], { cwd: root, stdio: 'inherit' })
 // Mocha has the terminal as well: it ends on Ctrl-C by itself, after cleaning up, and we end with it.
