@@ -14,6 +14,8 @@ export const defaultTimings = {
     leaseMs: 15_000,
     heartbeatMs: 5_000,
     safetyMs: 1_000,
+    /** With a lease granted or prolonged longer ago, nothing is sent before it was prolonged: a request may take the rest of it. */
+    freshMs: 2_000,
     waitMs: 25_000,
     pollMs: 100,
     maxPollMs: 400,

@@ -13,7 +13,7 @@ export type DueBatch = {
 export type Claim = {
   /** How many connections of one issuer at most. */
   readonly perIssuer: number
-  /** After this time without a result, a claimed connection is due again. */
+  /** After this time without a result, a claimed connection is due again; sooner, where the last refresh has no known end. */
   readonly claimMs: number
 }
 

@@ -8,6 +8,8 @@ export type Lease = {
    * out here before it spends a token that is somebody else's by now.
    */
   isHeld(): boolean
+  /** True while so much of it is left that a token request ends before it does, even if it cannot be prolonged meanwhile. */
+  isFresh(): boolean
 }
 
 export type Leased = LeasedRow & { readonly lease: Lease }
@@ -18,6 +20,8 @@ export type LeaseTimings = {
   readonly heartbeatMs: number
   /** How long before its end by the database's clock a lease counts as over here. */
   readonly safetyMs: number
+  /** For how long after it was granted or prolonged a lease is fresh. */
+  readonly freshMs: number
 }
 
 type Deps = {
@@ -36,6 +40,12 @@ export type LeaseKeeper = {
   take(references: readonly LeaseReference[]): Promise<Leased[]>
   /** The same for up to `limit` connections of an issuer that are due at `now`. */
   takeDue(issuer: string, now: Date, limit: number): Promise<Leased[]>
+  /**
+   * Makes sure of a lease before a token is spent: prolongs it, where it is no longer fresh.
+   *
+   * @returns false when it is lost, or the database cannot say: nothing must be sent then
+   */
+  secure(leased: Leased): Promise<boolean>
   /** Gives a lease back without anything having been tried; the connection is due at `dueAt`, or at once. */
   giveBack(leased: Leased, dueAt?: Date): Promise<void>
   /** Stops prolonging a lease that was given back, or no longer matters. */
@@ -57,20 +67,22 @@ type Instant = { readonly monotonic: number; readonly wall: number }
 export function createLeaseKeeper({ leases, clock, monotonic, owner, timings }: Deps): LeaseKeeper {
   const kept = new Map<string, Kept>()
   let timer: NodeJS.Timeout | undefined
+  let retryTimer: NodeJS.Timeout | undefined
   let isBeating = false
 
   const instant = (): Instant => ({ monotonic: monotonic(), wall: clock.now().getTime() })
 
   function keep(sentAt: Instant): Kept {
     let since: Instant | null = sentAt
-    const validMs = timings.leaseMs - timings.safetyMs
+    const isYoungerThan = (ms: number): boolean => {
+      if (since === null) return false
+      const now = instant()
+      return Math.max(now.monotonic - since.monotonic, now.wall - since.wall) < ms
+    }
     return {
       lease: {
-        isHeld() {
-          if (since === null) return false
-          const now = instant()
-          return Math.max(now.monotonic - since.monotonic, now.wall - since.wall) < validMs
-        },
+        isHeld: () => isYoungerThan(timings.leaseMs - timings.safetyMs),
+        isFresh: () => isYoungerThan(timings.freshMs),
       },
       prolong(at) {
         since = at
@@ -84,18 +96,23 @@ export function createLeaseKeeper({ leases, clock, monotonic, owner, timings }: 
   async function beat(): Promise<void> {
     if (isBeating || kept.size === 0) return
     isBeating = true
-    const sentAt = instant()
-    const before = new Map(kept)
+    clearTimeout(retryTimer)
     try {
-      const renewed = new Set(await leases.renewLeases([...before.keys()], owner, timings.leaseMs))
-      for (const [id, one] of before) {
-        if (renewed.has(id)) one.prolong(sentAt)
-        else one.end()
-      }
+      await prolong(new Map(kept))
     } catch {
-      // the database is out of reach: the horizons stay where they are, and pass
+      // the database is out of reach, or slow: the horizons stay where they are, and pass if it stays so
+      retryTimer = setTimeout(() => void beat(), timings.heartbeatMs / 5).unref()
     } finally {
       isBeating = false
+    }
+  }
+
+  async function prolong(some: ReadonlyMap<string, Kept>): Promise<void> {
+    const sentAt = instant()
+    const renewed = new Set(await leases.renewLeases([...some.keys()], owner, timings.leaseMs))
+    for (const [id, one] of some) {
+      if (renewed.has(id)) one.prolong(sentAt)
+      else one.end()
     }
   }
 
@@ -139,6 +156,19 @@ export function createLeaseKeeper({ leases, clock, monotonic, owner, timings }: 
     takeDue: (issuer, now, limit) =>
       keepAll(() => leases.takeDueLeases({ issuer, now, limit }, owner, timings.leaseMs)),
 
+    async secure({ connection, lease }) {
+      if (!lease.isHeld()) return false
+      if (lease.isFresh()) return true
+      const one = kept.get(connection.id)
+      if (one?.lease !== lease) return false
+      try {
+        await prolong(new Map([[connection.id, one]]))
+      } catch {
+        return false
+      }
+      return lease.isHeld()
+    },
+
     async giveBack(leased, dueAt) {
       forget(leased)
       await leases.giveBack(leased, owner, dueAt)
@@ -148,6 +178,7 @@ export function createLeaseKeeper({ leases, clock, monotonic, owner, timings }: 
 
     close() {
       clearInterval(timer)
+      clearTimeout(retryTimer)
       timer = undefined
     },
   }

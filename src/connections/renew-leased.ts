@@ -81,11 +81,11 @@ export function createRenewLeased(deps: Deps) {
     if (request === 'client_gone') return fail(leased, 'terminal_registration', null)
     if (request === 'unusable') return fail(leased, 'internal', null)
 
-    if (!leased.lease.isHeld()) return giveBack(leased)
+    if (!(await keeper.secure(leased))) return giveBack(leased)
     const requestedAt = clock.now()
     let outcome = await send(request)
     let isResultLost = interruptedAt !== null
-    if (isWorthRepeating(outcome, connection) && leased.lease.isHeld()) {
+    if (isWorthRepeating(outcome, connection) && (await keeper.secure(leased))) {
       metrics.retriedAmbiguous()
       isResultLost = true
       outcome = await send(request)

@@ -20,7 +20,7 @@ export type Spill = {
   /** How many results of this process wait for the database. */
   pending(): number
   /**
-   * Stores a new grant; what the database cannot take is kept until it can.
+   * Stores a new grant; what the database cannot take, or not soon, is kept until it can.
    *
    * @returns the stored connection; null when somebody else was first; `spilled` when it is kept elsewhere for now
    */
@@ -70,6 +70,8 @@ type Key = z.output<typeof key>
 type Kept = { readonly key: Key; readonly grant: RenewedGrant }
 
 const firstRetryMs = 200
+/** What the database has not taken by then is put away as well: the lease may run out while it makes up its mind. */
+const slowMs = 2000
 const maxRetryMs = 2000
 const nameOf = ({ id, grantEpoch, tokenVersion }: Key) => `${id}.${grantEpoch}.${tokenVersion}`
 
@@ -95,19 +97,25 @@ export function createSpill({ leases, owner, places, background, clock, metrics 
   /** Whether it was stored or overtaken: either way it is done with. */
   async function settleKept(one: Kept): Promise<void> {
     await store(one.key, one.grant)
-    const name = nameOf(one.key)
-    memory.delete(name)
-    for (const place of places) await place.remove(name).catch(() => undefined)
+    memory.delete(nameOf(one.key))
+    await takeBack(one)
   }
 
   async function keepSafe(one: Kept): Promise<void> {
-    const name = nameOf(one.key)
-    memory.set(name, one)
+    memory.set(nameOf(one.key), one)
     metrics.spilled()
-    const text = JSON.stringify(one)
-    // each that can: a file may lie on a disk that goes with the container, a Redis may be empty after a restart
-    await Promise.allSettled(places.map((place) => place.put(name, text)))
+    await putAway(one)
     retry()
+  }
+
+  /** Where each can: a file may lie on a disk that goes with the container, a Redis may be empty after a restart. */
+  async function putAway(one: Kept): Promise<void> {
+    const text = JSON.stringify(one)
+    await Promise.allSettled(places.map((place) => place.put(nameOf(one.key), text)))
+  }
+
+  async function takeBack({ key }: Kept): Promise<void> {
+    for (const place of places) await place.remove(nameOf(key)).catch(() => undefined)
   }
 
   /** Tries again and again, until nothing is left. */
@@ -155,12 +163,22 @@ export function createSpill({ leases, owner, places, background, clock, metrics 
     pending: () => memory.size,
 
     async persist(seen, grant) {
+      const { id, tenantId, grantEpoch, tokenVersion } = seen
+      const one: Kept = { key: { id, tenantId, grantEpoch, tokenVersion }, grant }
+      let putting: Promise<unknown> | undefined
+      const timer = setTimeout(() => {
+        putting = putAway(one)
+      }, slowMs)
       try {
-        return await store(seen, grant)
+        const stored = await store(seen, grant)
+        await putting
+        if (putting !== undefined) await takeBack(one)
+        return stored
       } catch {
-        const { id, tenantId, grantEpoch, tokenVersion } = seen
-        await keepSafe({ key: { id, tenantId, grantEpoch, tokenVersion }, grant })
+        await keepSafe(one)
         return 'spilled'
+      } finally {
+        clearTimeout(timer)
       }
     },
 

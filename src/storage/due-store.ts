@@ -27,6 +27,12 @@ const readyIssuers = {
     ORDER BY first.next_refresh_at LIMIT 500`,
 }
 
+/**
+ * The longest that a lost job holds up an issuer, and a refresh whose end nobody saw: many servers give the same answer again
+ * for no longer than 30 seconds, of which the lease of the dead process took 15.
+ */
+const urgentMs = 5000
+
 // An issuer's row is locked first, so that two sweeps never share one; then its connections, which a refresh may hold.
 const claim = {
   name: 'claim-due',
@@ -34,14 +40,15 @@ const claim = {
       SELECT i.issuer FROM issuers i
       WHERE i.issuer = ANY ($2::text[]) AND coalesce(i.queued_until <= now(), true) FOR UPDATE SKIP LOCKED),
     due AS MATERIALIZED (
-      SELECT ready.issuer, c.id, c.next_refresh_at FROM ready, LATERAL (
-        SELECT id, next_refresh_at FROM connections
+      SELECT ready.issuer, c.id, c.next_refresh_at, c.refresh_started_at FROM ready, LATERAL (
+        SELECT id, next_refresh_at, refresh_started_at FROM connections
         WHERE issuer = ready.issuer AND next_refresh_at <= $1::timestamptz AND is_active
         ORDER BY next_refresh_at LIMIT $3 FOR UPDATE SKIP LOCKED) AS c),
     queued AS (
-      UPDATE issuers i SET queued_until = now() + $4 * interval '1 millisecond'
+      UPDATE issuers i SET queued_until = now() + least($4, ${urgentMs}) * interval '1 millisecond'
       FROM (SELECT DISTINCT issuer FROM due) AS found WHERE i.issuer = found.issuer)
-    UPDATE connections c SET next_refresh_at = $1::timestamptz + $4 * interval '1 millisecond'
+    UPDATE connections c SET next_refresh_at = $1::timestamptz
+      + CASE WHEN due.refresh_started_at IS NULL THEN $4 ELSE least($4, ${urgentMs}) END * interval '1 millisecond'
     FROM due WHERE c.id = due.id
     RETURNING c.issuer, c.tenant_id AS "tenantId", c.id, c.token_version AS "tokenVersion",
       due.next_refresh_at AS "dueAt"`,

@@ -9,9 +9,9 @@ export type Figures = {
   readonly refusals: number
   /** Tokens that were presented again by the process that had presented them: the one immediate retry. */
   readonly retriesByTheSame: number
-  /** Tokens that were presented again after every process that had presented them was dead. */
+  /** Tokens that were presented again by another process, after every process that had redeemed them was dead. */
   readonly retriesAfterDeath: number
-  /** Tokens that were presented by a process while another one that had presented them lived: there must be none. */
+  /** Tokens that were presented while another process lived that had redeemed them: there must be none. */
   readonly doubles: number
 }
 
@@ -20,16 +20,19 @@ export function judge(presentations: readonly Presentation[], lives: readonly Li
   const endOf = new Map(lives.map(({ address, endedAt }) => [address, endedAt ?? Number.POSITIVE_INFINITY]))
   const counts = { redemptions: 0, replays: 0, refusals: 0, retriesByTheSame: 0, retriesAfterDeath: 0, doubles: 0 }
   const presenters = new Map<string, Set<string>>()
+  const redeemers = new Map<string, Set<string>>()
   for (const { token, address, at, answer } of presentations) {
     if (answer === 'rotated') counts.redemptions += 1
     else if (answer === 'replayed') counts.replays += 1
     else counts.refusals += 1
     const before = presenters.get(token) ?? new Set()
     const others = [...before].filter((other) => other !== address)
-    if (others.some((other) => (endOf.get(other) ?? 0) > at)) counts.doubles += 1
+    const redeemed = redeemers.get(token) ?? new Set()
+    if ([...redeemed].some((other) => other !== address && (endOf.get(other) ?? 0) > at)) counts.doubles += 1
     else if (before.has(address)) counts.retriesByTheSame += 1
     else if (others.length > 0) counts.retriesAfterDeath += 1
     presenters.set(token, before.add(address))
+    if (answer !== 'refused') redeemers.set(token, redeemed.add(address))
   }
   return counts
 }

@@ -17,6 +17,7 @@ export const fastTimings: Pick<Timings, 'refresh'> = {
     leaseMs: 750,
     heartbeatMs: 250,
     safetyMs: 50,
+    freshMs: 100,
     waitMs: 1250,
     pollMs: 5,
     maxPollMs: 20,

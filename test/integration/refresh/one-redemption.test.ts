@@ -178,7 +178,7 @@ describe('one redemption', () => {
       if (leased === undefined) throw new Error('the lease was to be had')
       await updateRow(one, id, "lease_until = now() - interval '1 second'")
       expect(await runAsWorker(one.app, row)).to.equal('refreshed')
-      await two.app.refreshing.renewLeased({ ...leased, lease: { isHeld: () => true } })
+      await two.app.refreshing.renewLeased({ ...leased, lease: { isHeld: () => true, isFresh: () => true } })
       expect(refreshes()).to.have.length(2)
       expect(await read(id), 'even so, nobody takes the winner’s grant away').to.include({ state: 'connected' })
     })

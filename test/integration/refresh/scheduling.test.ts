@@ -17,7 +17,7 @@ const soon = () => addMs(new Date(), 3_600_000)
 /** Two instances over one PostgreSQL, as two workers are; limits that are reached soon. */
 describe('scheduled refreshes', () => {
   const rejections = { ...defaultTimings.refresh.rejections, count: 2 }
-  const breaker = { threshold: 3, firstPauseMs: 400, maxPauseMs: 400 }
+  const breaker = { threshold: 3, firstPauseMs: 2000, maxPauseMs: 2000 }
   const timings = { refresh: { ...defaultTimings.refresh, rejections, breaker } }
   let one: Patchbay
   let two: Patchbay

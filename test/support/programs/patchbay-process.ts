@@ -48,6 +48,7 @@ await runProcess(log, async () => {
       leaseMs: refresh.leaseMs / speed,
       heartbeatMs: refresh.heartbeatMs / speed,
       safetyMs: refresh.safetyMs / speed,
+      freshMs: refresh.freshMs / speed,
     },
   }
   const app = createApp({ settings, databaseUrl, log, env, timings, refresh: parts, egress })
