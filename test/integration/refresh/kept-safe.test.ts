@@ -1,0 +1,125 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { defaultTimings } from '../../../src/config/timings.ts'
+import type { LeaseStore } from '../../../src/connections/lease-store.ts'
+import { createGate, type Gate } from '../../support/gate.ts'
+import { type Patchbay, startPatchbay } from '../../support/patchbay.ts'
+import { connectTo, rowOf, updateRow } from '../../support/refreshing.ts'
+import { until } from '../../support/until.ts'
+import { type ScriptedOAuth, startScriptedOAuth } from '../../support/upstreams/scripted-oauth.ts'
+
+/** Not gone, but slow, or unwilling to prolong a lease: no token may be spent twice then, and none be lost. */
+describe('a refresh while the database falters', () => {
+  let patchbay: Patchbay
+  let upstream: ScriptedOAuth
+  let isHeartless = false
+  let settling: Gate | undefined
+
+  const faltering = (real: LeaseStore): LeaseStore => ({
+    ...real,
+    async renewLeases(...args) {
+      if (isHeartless) throw new Error('lock timeout')
+      return real.renewLeases(...args)
+    },
+    async settle(...args) {
+      await settling?.pass()
+      return real.settle(...args)
+    },
+  })
+
+  beforeEach(async () => {
+    isHeartless = false
+    settling = undefined
+    // no heartbeat: what is prolonged here is prolonged before a request
+    const refresh = { ...defaultTimings.refresh, freshMs: 50, heartbeatMs: 3_600_000 }
+    patchbay = await startPatchbay({ timings: { refresh }, refresh: { leases: faltering } })
+    upstream = await startScriptedOAuth({ expiresInSeconds: 3600 })
+  })
+  afterEach(async () => {
+    settling?.open()
+    await patchbay.close()
+    await upstream.close()
+  })
+
+  const refreshes = () => upstream.tokenRequests.filter(({ form }) => form.grant_type === 'refresh_token').length
+
+  /** A lease that was taken so long ago that a request might outlast it. */
+  async function oldLease() {
+    const { keeper } = patchbay.app.refreshing
+    const id = await connectTo(patchbay, upstream)
+    const row = await rowOf(patchbay, id)
+    const [leased] = await keeper.take([{ id: row.id, tenantId: row.tenant_id, grantEpoch: null, tokenVersion: 0 }])
+    if (leased === undefined) throw new Error('the lease was to be had')
+    await until('the lease to be old', () => !leased.lease.isFresh())
+    return { id, leased }
+  }
+
+  // @guards src/connections/lease-keeper.ts:createLeaseKeeper
+  it('REL-17: sends nothing under an old lease that cannot be prolonged', async () => {
+    const { id, leased } = await oldLease()
+    isHeartless = true
+    expect((await patchbay.app.refreshing.renewLeased(leased)).kind).to.equal('busy')
+    expect(refreshes()).to.equal(0)
+    expect(await rowOf(patchbay, id), 'nothing is held against it').to.include({ lease_owner: null, fail_count: 0 })
+  })
+
+  it('REL-17: sends nothing under one that is somebody else’s by now, though its own clocks say that it lasts', async () => {
+    const { id, leased } = await oldLease()
+    await updateRow(patchbay, id, 'lease_owner = gen_random_uuid()')
+    expect((await patchbay.app.refreshing.renewLeased(leased)).kind).to.equal('busy')
+    expect(refreshes()).to.equal(0)
+  })
+
+  it('REL-17: prolongs an old lease first, and then sends', async () => {
+    const { id, leased } = await oldLease()
+    const before = await rowOf(patchbay, id)
+    const gate = upstream.holdTokens()
+    const renewing = patchbay.app.refreshing.renewLeased(leased)
+    await until('the request', () => gate.arrivals === 1)
+    expect((await rowOf(patchbay, id)).lease_until).to.be.above(before.lease_until)
+    gate.open()
+    expect((await renewing).kind).to.equal('refreshed')
+  })
+
+  // @guards src/connections/spill.ts:createSpill
+  it('REL-03: puts a result away that the database takes its time with, until it has it', async () => {
+    const folder = join(patchbay.settings.DATA_DIR, 'spill')
+    const kept = () => readdir(folder).catch(() => [])
+    const id = await connectTo(patchbay, upstream)
+    const row = await rowOf(patchbay, id)
+    settling = createGate()
+    const refreshing = patchbay.request('POST', `/api/v1/connectors/${id}/refresh`)
+    await until('the result to be put away', async () => (await kept()).length === 1)
+    expect(await kept()).to.deep.equal([`${row.id}.${row.grant_epoch}.0`])
+    expect((await rowOf(patchbay, id)).token_version).to.equal(0)
+    settling.open()
+    expect((await refreshing).body.state).to.equal('connected')
+    expect((await rowOf(patchbay, id)).token_version).to.equal(1)
+    expect(await kept()).to.deep.equal([])
+  })
+})
+
+describe('a refresh whose end nobody saw', () => {
+  // @guards src/storage/due-store.ts:createPostgresDueStore
+  it('REL-03: is found again within seconds when the job that it was claimed into is lost as well', async () => {
+    const patchbay = await startPatchbay()
+    const upstream = await startScriptedOAuth({ expiresInSeconds: 3600 })
+    try {
+      const cut = await connectTo(patchbay, upstream, { label: 'cut off' })
+      const plain = await connectTo(patchbay, upstream, { label: 'plain' })
+      await updateRow(patchbay, cut, "next_refresh_at = now(), refresh_started_at = now() - interval '16 seconds'")
+      await updateRow(patchbay, plain, 'next_refresh_at = now()')
+      const now = new Date(Date.now() + 1000)
+      const batches = await patchbay.app.refreshing.due.claim(now, { perIssuer: 100, claimMs: 60_000 })
+      expect(batches.flatMap(({ references }) => references)).to.have.length(2)
+      const waitOf = async (id: string) =>
+        ((await rowOf(patchbay, id)).next_refresh_at.getTime() - now.getTime()) / 1000
+      expect(await waitOf(cut)).to.equal(5)
+      expect(await waitOf(plain)).to.equal(60)
+    } finally {
+      await upstream.close()
+      await patchbay.close()
+    }
+  })
+})
