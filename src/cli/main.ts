@@ -4,6 +4,7 @@ import { productVersion } from '../config/product-version.ts'
 import { describeStartFailure } from '../run-process.ts'
 import { addApiKeyCommands } from './api-keys.ts'
 import { addDoctorCommand } from './doctor.ts'
+import { addKeyCommands } from './keys.ts'
 import { addMigrateCommand } from './migrate.ts'
 import { addPresetCommands } from './presets.ts'
 import { addStartCommand } from './start.ts'
@@ -16,6 +17,7 @@ const program = new Command('patchbay')
 addStartCommand(program)
 addApiKeyCommands(program)
 addDoctorCommand(program)
+addKeyCommands(program)
 addMigrateCommand(program)
 addPresetCommands(program)
 

@@ -145,6 +145,12 @@ export const settingTable = {
     about:
       'Keys that seal every stored secret: `kid:base64,...`, 32 bytes each, the first is active. Required, except with the embedded database on a loopback `PUBLIC_URL`, where one is made in `DATA_DIR`.',
   },
+  ENCRYPTION_ALLOW_MISSING: {
+    schema: z.enum(['0', '1']),
+    fallback: '0',
+    about:
+      '`1`: start although some stored secrets are sealed with keys that are gone. Those connections have to be made anew.',
+  },
   EGRESS_ALLOW: {
     schema: list,
     about:
