@@ -12,7 +12,7 @@ export function createPostgresSealedStore(client: pg.ClientBase, facts: readonly
     if (found === undefined) throw new Error(`${table}.${column} holds no sealed values`)
     return found
   }
-  const valueOf = ({ id, tenant, column }: SealedColumnFacts) =>
+  const selectionOf = ({ id, tenant, column }: SealedColumnFacts) =>
     `${id.column}::text AS "rowId", ${tenant} AS "tenantId", ${column} AS sealed`
 
   return {
@@ -28,7 +28,7 @@ export function createPostgresSealedStore(client: pg.ClientBase, facts: readonly
       const uses: KeyUse[] = []
       for (const { kid, count, rowId } of rows) {
         const samples = await client.query<SealedValue>(
-          `SELECT ${valueOf(fact)} FROM ${table} WHERE ${id.column} = $1::${id.type} AND ${column} IS NOT NULL`,
+          `SELECT ${selectionOf(fact)} FROM ${table} WHERE ${id.column} = $1::${id.type} AND ${column} IS NOT NULL`,
           [rowId],
         )
         const [sample] = samples.rows
@@ -42,7 +42,7 @@ export function createPostgresSealedStore(client: pg.ClientBase, facts: readonly
       const fact = factsOf(place)
       const { table, column, id } = fact
       const { rows } = await client.query<SealedValue>(
-        `SELECT ${valueOf(fact)} FROM ${table}
+        `SELECT ${selectionOf(fact)} FROM ${table}
           WHERE ${column} IS NOT NULL AND ${kidOf(column)} <> $1 AND ($2::${id.type} IS NULL OR ${id.column} > $2::${id.type})
           ORDER BY ${id.column} LIMIT $3`,
         [exceptKid, afterRowId, limit],
