@@ -1,10 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createBootstrapAccess, createIssueApiKey } from './access/api-key.ts'
-import { type CredentialSource, createAuthenticate } from './access/authenticate.ts'
-import { createOidcKeys } from './access/oidc-issuer.ts'
 import { createScanLimit } from './access/scan-limit.ts'
-import { createVerifyCaller } from './access/verify-caller.ts'
-import { createVerifyOidcToken } from './access/verify-oidc-token.ts'
+import { composeAccess } from './compose-access.ts'
 import { composeAnnouncing } from './compose-announcing.ts'
 import { composeHosts } from './compose-hosts.ts'
 import { composeMcpEndpoint } from './compose-mcp-endpoint.ts'
@@ -126,32 +122,7 @@ export function createApp(options: AppOptions) {
   const registerClient = createRegisterClient({ fetch, jwksUri: new URL(clientKeysPath, publicUrl).href })
   const tokenEndpoint = createTokenEndpoint({ fetch, clock, signingKey: clientKeys.signing })
 
-  const verifyOidcToken = () => {
-    const issuer = settings.OIDC_ISSUER
-    if (issuer === undefined) return null
-    return createVerifyOidcToken({
-      keys: createOidcKeys({ issuer, fetch, clock }),
-      issuer,
-      audience: settings.OIDC_AUDIENCE ?? publicUrl.origin,
-      mapping: {
-        tenant: settings.OIDC_TENANT_CLAIM,
-        subject: settings.OIDC_SUBJECT_CLAIM,
-        kind: settings.OIDC_KIND_CLAIM,
-        roles: settings.OIDC_ROLES_CLAIM,
-        adminRole: settings.OIDC_ADMIN_ROLE,
-      },
-      access,
-      clock,
-    })
-  }
-  const verifyCaller = createVerifyCaller({
-    access,
-    clock,
-    adminApiKey: settings.ADMIN_API_KEY,
-    verifyToken: verifyOidcToken(),
-  })
-  const identify = createAuthenticate({ verifyCaller })
-  const authenticate = async (source: CredentialSource) => (await identify(source)).principal
+  const caller = composeAccess({ settings, access, fetch, clock })
   const findClient = createFindClient({ registrations, presets, presetPins, vault })
   const chooseClient = createChooseClient({
     connectors,
@@ -299,6 +270,7 @@ export function createApp(options: AppOptions) {
     ...createDoctorRoutes({ diagnose, scanLimit }),
     ...announcing.apiRoutes,
     ...hosts.apiRoutes,
+    ...caller.apiRoutes,
   ]
   const openApi = describeApi(routes, productVersion())
 
@@ -310,7 +282,11 @@ export function createApp(options: AppOptions) {
       outside,
       changes,
       place,
-      verify: createVerifyMcpCaller({ verifyCaller, verifyAccessToken: hosts.verifyAccessToken, publicUrl }),
+      verify: createVerifyMcpCaller({
+        verifyCaller: caller.verifyCaller,
+        verifyAccessToken: hosts.verifyAccessToken,
+        publicUrl,
+      }),
       resolveUpstream,
       recoverUnauthorized,
       beginConnect: createBeginConnect({ connectors, connect, resolveUpstream }),
@@ -338,7 +314,7 @@ export function createApp(options: AppOptions) {
           redeemCallback,
           hosts,
         }),
-        createApiRouter({ routes, authenticate, openApi }),
+        createApiRouter({ routes, authenticate: caller.authenticate, openApi }),
       ],
       log,
       publicUrl,
@@ -378,8 +354,8 @@ export function createApp(options: AppOptions) {
     webhooks: announcing.webhooks,
     deliverWebhook: announcing.deliverWebhook,
     changes,
-    issueApiKey: createIssueApiKey({ access, clock }),
-    bootstrapAccess: createBootstrapAccess({ access, clock }),
+    issueApiKey: caller.issueApiKey,
+    bootstrapAccess: caller.bootstrapAccess,
     createHttp,
     createReadinessCheck,
     /** Ends the event streams, which go on by themselves. */

@@ -14,6 +14,10 @@ export function isApiKeyShaped(text: string): boolean {
   return keyPattern.test(text)
 }
 
+const operatorLabel = 'ADMIN_API_KEY'
+/** Nobody else is given this name, so its keys are the setting's. */
+const operator = { kind: 'service', subject: 'patchbay-operator' } as const
+
 export type ApiKeyRequest = {
   readonly tenantId: string
   readonly label: string
@@ -30,7 +34,7 @@ type Deps = { readonly access: AccessStore; readonly clock: Clock }
 /**
  * Makes an API key `pbk_<256 bits>`. The key itself is in the answer and nowhere else afterwards.
  *
- * @throws AppError `invalid_request` when the expiry lies in the past or a scope exceeds the role
+ * @throws AppError `invalid_request` when the expiry lies in the past, a scope exceeds the role, or the name is the operator's
  */
 export function createIssueApiKey({ access, clock }: Deps) {
   return async (request: ApiKeyRequest): Promise<{ key: Secret; apiKey: ApiKey }> => {
@@ -39,6 +43,11 @@ export function createIssueApiKey({ access, clock }: Deps) {
     if (excess.length > 0) {
       throw new AppError('invalid_request', 'scopes exceed the role', {
         publicDetail: `The role ${request.role} cannot have: ${excess.join(', ')}. Known scopes: ${allScopes.join(', ')}.`,
+      })
+    }
+    if (request.kind === operator.kind && request.subject === operator.subject) {
+      throw new AppError('invalid_request', "the operator's name", {
+        publicDetail: `The service "${operator.subject}" is the key of the setting ADMIN_API_KEY, and no other.`,
       })
     }
     if (request.expiresAt !== undefined && request.expiresAt <= clock.now()) {
@@ -59,10 +68,6 @@ export function createIssueApiKey({ access, clock }: Deps) {
     return { key, apiKey }
   }
 }
-
-const operatorLabel = 'ADMIN_API_KEY'
-/** Nobody else is given this name, so its keys are the setting's. */
-const operator = { kind: 'service', subject: 'patchbay-operator' } as const
 
 /**
  * Makes the operator's key in tenant `default` be exactly the one that the setting names: an older value stops working,

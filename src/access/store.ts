@@ -16,6 +16,8 @@ export type ApiKey = {
   readonly hint: string
   readonly expiresAt: Date | null
   readonly revokedAt: Date | null
+  /** To ten minutes. */
+  readonly lastUsedAt: Date | null
   readonly createdAt: Date
 }
 
@@ -35,6 +37,10 @@ export type NewApiKey = {
 export type AccessStore = {
   findTenant(slug: string): Promise<Tenant | null>
   findTenantById(id: string): Promise<Tenant | null>
+  /** By slug. */
+  listTenants(): Promise<Tenant[]>
+  /** Null when the slug is taken. */
+  createTenant(slug: string, name: string): Promise<Tenant | null>
   /** The tenant of that slug, made when it is missing. */
   ensureTenant(slug: string, name: string): Promise<Tenant>
   /** The principal's id; the principal is made when it is missing. */

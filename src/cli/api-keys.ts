@@ -90,9 +90,10 @@ async function list({ access }: Access, options: TenantOptions): Promise<void> {
     key.role,
     `${key.kind}:${key.subject}`,
     state(key),
+    key.lastUsedAt === null ? 'never' : `${key.lastUsedAt.toISOString().slice(0, 16)}Z`,
     key.label,
   ])
-  console.log(columns([['id', 'key', 'role', 'speaks for', 'state', 'label'], ...rows]))
+  console.log(columns([['id', 'key', 'role', 'speaks for', 'state', 'last used', 'label'], ...rows]))
 }
 
 function state(key: { readonly revokedAt: Date | null; readonly expiresAt: Date | null }): string {

@@ -8,6 +8,7 @@ import { addKeyCommands } from './keys.ts'
 import { addMigrateCommand } from './migrate.ts'
 import { addPresetCommands } from './presets.ts'
 import { addStartCommand } from './start.ts'
+import { addTenantCommands } from './tenants.ts'
 
 const program = new Command('patchbay')
   .description('Connects remote MCP servers, keeps their tokens fresh, and offers each at one stable URL.')
@@ -20,6 +21,7 @@ addDoctorCommand(program)
 addKeyCommands(program)
 addMigrateCommand(program)
 addPresetCommands(program)
+addTenantCommands(program)
 
 try {
   await program.parseAsync()

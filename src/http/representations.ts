@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { ApiKey } from '../access/store.ts'
 import type { Event } from '../audit/event.ts'
 import type { Registration } from '../authorization-server/register-client.ts'
 import { isRenewable } from '../connections/connection.ts'
@@ -7,6 +8,7 @@ import type { Diagnosis } from '../doctor/report.ts'
 import type { Preset } from '../presets/preset.ts'
 import type { Delivery } from '../webhooks/delivery.ts'
 import { disabledReasons, type Webhook } from '../webhooks/webhook.ts'
+import type { apiKeySchema } from './api-key-schemas.ts'
 import { representAuth } from './connector-auth.ts'
 import type { diagnosisSchema } from './doctor-schemas.ts'
 import type { connectorSchema, eventSchema, presetSchema } from './schemas.ts'
@@ -64,6 +66,17 @@ export function representEvent(event: Event): z.input<typeof eventSchema> {
 export function representPreset(preset: Preset): z.input<typeof presetSchema> {
   const { id, url, metadata, auth, verified } = preset
   return { id, url: url.href, metadata, auth_hint: auth?.type ?? null, verified }
+}
+
+export function representApiKey(key: ApiKey): z.input<typeof apiKeySchema> {
+  const { id, label, kind, subject, role, scopes, hint } = key
+  return {
+    ...{ id, label, kind, subject, role, scopes: [...scopes], hint },
+    expires_at: timeOrNull(key.expiresAt),
+    revoked_at: timeOrNull(key.revokedAt),
+    last_used_at: timeOrNull(key.lastUsedAt),
+    created_at: key.createdAt.toISOString(),
+  }
 }
 
 export function representWebhook(webhook: Webhook): z.input<typeof webhookSchema> {

@@ -1,4 +1,5 @@
 import type { AccessStore, ApiKey } from '../access/store.ts'
+import { addMs } from '../kernel/clock.ts'
 import { newId } from '../kernel/id.ts'
 import type { PrincipalKind, Role, Scope } from '../kernel/principal.ts'
 import type { ApiKey as ApiKeyRow, Principal as PrincipalRow } from './generated/client.ts'
@@ -26,6 +27,16 @@ async function ensurePrincipal(
   return transaction.principal.findUniqueOrThrow({ where: { tenantId_kind_subject: who } })
 }
 
+const useNotedMs = 600_000
+
+/** For people who look at old keys: no call waits for it, and none fails with it. */
+function noteUse(database: Database, { id, lastUsedAt }: ApiKeyRow, now: Date): void {
+  const due = addMs(now, -useNotedMs)
+  if (lastUsedAt !== null && lastUsedAt > due) return
+  const isDue = { OR: [{ lastUsedAt: null }, { lastUsedAt: { lt: due } }] }
+  database.apiKey.updateMany({ where: { id, ...isDue }, data: { lastUsedAt: now } }).catch(() => {})
+}
+
 /** Tenants, principals and API keys in PostgreSQL. */
 export function createPrismaAccessStore(database: Database): AccessStore {
   const tenantFacts = { id: true, slug: true, name: true } as const
@@ -34,6 +45,14 @@ export function createPrismaAccessStore(database: Database): AccessStore {
     findTenant: (slug) => database.tenant.findUnique({ where: { slug }, select: tenantFacts }),
 
     findTenantById: (id) => database.tenant.findUnique({ where: { id }, select: tenantFacts }),
+
+    listTenants: () => database.tenant.findMany({ select: tenantFacts, orderBy: { slug: 'asc' } }),
+
+    async createTenant(slug, name) {
+      const id = newId()
+      const { count } = await database.tenant.createMany({ data: [{ id, slug, name }], skipDuplicates: true })
+      return count === 0 ? null : { id, slug, name }
+    },
 
     async ensureTenant(slug, name) {
       await database.tenant.createMany({ data: [{ id: newId(), slug, name }], skipDuplicates: true })
@@ -72,6 +91,7 @@ export function createPrismaAccessStore(database: Database): AccessStore {
     async findCallerByKeyHash(keyHash, now) {
       const row = await database.apiKey.findUnique({ where: { keyHash }, include: { principal: true } })
       if (row === null || row.revokedAt !== null || (row.expiresAt !== null && row.expiresAt <= now)) return null
+      noteUse(database, row, now)
       return {
         principal: {
           id: row.principal.id,

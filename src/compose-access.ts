@@ -1,0 +1,51 @@
+import { createBootstrapAccess, createIssueApiKey } from './access/api-key.ts'
+import { type CredentialSource, createAuthenticate } from './access/authenticate.ts'
+import { createOidcKeys } from './access/oidc-issuer.ts'
+import type { AccessStore } from './access/store.ts'
+import { createVerifyCaller } from './access/verify-caller.ts'
+import { createVerifyOidcToken } from './access/verify-oidc-token.ts'
+import type { Settings } from './config/settings.ts'
+import type { GuardedFetch } from './egress/guarded-fetch.ts'
+import { createApiKeyRoutes } from './http/routes/api-key-routes.ts'
+import type { Clock } from './kernel/clock.ts'
+
+type Deps = {
+  readonly settings: Settings
+  readonly access: AccessStore
+  readonly fetch: GuardedFetch
+  readonly clock: Clock
+}
+
+/** Who callers are, and the keys that say so, wired: part of the composition root. */
+export function composeAccess({ settings, access, fetch, clock }: Deps) {
+  const verifyOidcToken = (issuer: string) =>
+    createVerifyOidcToken({
+      keys: createOidcKeys({ issuer, fetch, clock }),
+      issuer,
+      audience: settings.OIDC_AUDIENCE ?? settings.PUBLIC_URL.origin,
+      mapping: {
+        tenant: settings.OIDC_TENANT_CLAIM,
+        subject: settings.OIDC_SUBJECT_CLAIM,
+        kind: settings.OIDC_KIND_CLAIM,
+        roles: settings.OIDC_ROLES_CLAIM,
+        adminRole: settings.OIDC_ADMIN_ROLE,
+      },
+      access,
+      clock,
+    })
+  const verifyCaller = createVerifyCaller({
+    access,
+    clock,
+    adminApiKey: settings.ADMIN_API_KEY,
+    verifyToken: settings.OIDC_ISSUER === undefined ? null : verifyOidcToken(settings.OIDC_ISSUER),
+  })
+  const identify = createAuthenticate({ verifyCaller })
+  const issueApiKey = createIssueApiKey({ access, clock })
+  return {
+    verifyCaller,
+    authenticate: async (source: CredentialSource) => (await identify(source)).principal,
+    issueApiKey,
+    bootstrapAccess: createBootstrapAccess({ access, clock }),
+    apiRoutes: createApiKeyRoutes({ access, issueApiKey, clock }),
+  }
+}
