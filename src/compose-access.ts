@@ -1,5 +1,6 @@
 import { createBootstrapAccess, createIssueApiKey } from './access/api-key.ts'
 import { type CredentialSource, createAuthenticate } from './access/authenticate.ts'
+import type { ClaimMapping } from './access/oidc-claims.ts'
 import { createOidcKeys } from './access/oidc-issuer.ts'
 import type { AccessStore } from './access/store.ts'
 import { createVerifyCaller } from './access/verify-caller.ts'
@@ -16,6 +17,17 @@ type Deps = {
   readonly clock: Clock
 }
 
+/** Which claims of the organisation's tokens mean what, as an operator set it. */
+export function claimMapping(settings: Settings): ClaimMapping {
+  return {
+    tenant: settings.OIDC_TENANT_CLAIM,
+    subject: settings.OIDC_SUBJECT_CLAIM,
+    kind: settings.OIDC_KIND_CLAIM,
+    roles: settings.OIDC_ROLES_CLAIM,
+    adminRole: settings.OIDC_ADMIN_ROLE,
+  }
+}
+
 /** Who callers are, and the keys that say so, wired: part of the composition root. */
 export function composeAccess({ settings, access, fetch, clock }: Deps) {
   const verifyOidcToken = (issuer: string) =>
@@ -23,13 +35,7 @@ export function composeAccess({ settings, access, fetch, clock }: Deps) {
       keys: createOidcKeys({ issuer, fetch, clock }),
       issuer,
       audience: settings.OIDC_AUDIENCE ?? settings.PUBLIC_URL.origin,
-      mapping: {
-        tenant: settings.OIDC_TENANT_CLAIM,
-        subject: settings.OIDC_SUBJECT_CLAIM,
-        kind: settings.OIDC_KIND_CLAIM,
-        roles: settings.OIDC_ROLES_CLAIM,
-        adminRole: settings.OIDC_ADMIN_ROLE,
-      },
+      mapping: claimMapping(settings),
       access,
       clock,
     })

@@ -1,20 +1,29 @@
+import { createOidcLogin } from './access/oidc-login.ts'
 import { createAuthorizationServer } from './authorization-server/authorization-server.ts'
 import { createMintConnectToken, createRedeemConnectToken } from './authorization-server/connect-token.ts'
 import { type ConsentConnectionDeps, createConsentConnection } from './authorization-server/consent-connection.ts'
 import { createFetchClient } from './authorization-server/fetch-client.ts'
+import { createManageGrants } from './authorization-server/manage-grants.ts'
+import { createOrganisationLogin } from './authorization-server/organisation-login.ts'
+import { oauthPaths } from './authorization-server/paths.ts'
 import { createPendingRequests } from './authorization-server/pending-request.ts'
 import { createPersonSessions } from './authorization-server/person-session.ts'
 import { createReadAccessToken } from './authorization-server/read-access-token.ts'
 import { createRegisterOauthClient } from './authorization-server/register-client.ts'
 import { createVerifyAccessToken } from './authorization-server/verify-access-token.ts'
+import { claimMapping } from './compose-access.ts'
 import type { Settings } from './config/settings.ts'
 import type { GuardedFetch } from './egress/guarded-fetch.ts'
 import type { BrowserCookie } from './http/browser-cookie.ts'
 import { createFormToken } from './http/form-token.ts'
+import { createLoginCookie } from './http/login-cookie.ts'
 import { createOauthErrorPage } from './http/oauth-error-page.ts'
 import { createPersonCookie } from './http/person-cookie.ts'
+import { createPersonSignIn } from './http/person-sign-in.ts'
+import { createAccountPages } from './http/routes/account-pages.ts'
 import { createConsentPages } from './http/routes/consent-pages.ts'
 import { createHostRoutes } from './http/routes/host-routes.ts'
+import { createLoginPages } from './http/routes/login-pages.ts'
 import { createOauthRoutes } from './http/routes/oauth-routes.ts'
 import { createResourceMetadataRoutes } from './http/routes/resource-metadata-routes.ts'
 import type { Clock } from './kernel/clock.ts'
@@ -39,7 +48,7 @@ type PageDeps = ConsentConnectionDeps & { readonly browserCookie: BrowserCookie 
 /** Everything that hosts and their people meet, wired: part of the composition root. */
 export function composeHosts({ settings, storage, presets, fetch, vault, clock, log }: Deps) {
   const publicUrl = settings.PUBLIC_URL
-  const { connectors, grants, oauthClients: clients, artifacts, rates, people } = storage
+  const { access, connectors, grants, oauthClients: clients, artifacts, rates, people } = storage
   const signingKeys = createStoredKeys({ store: storage.signingKeys, vault, table: 'signing_keys', algorithm: 'RS256' })
 
   const readAccessToken = createReadAccessToken({ keys: signingKeys, grants, publicUrl, clock })
@@ -76,27 +85,64 @@ export function composeHosts({ settings, storage, presets, fetch, vault, clock, 
     publicUrl,
   })
 
+  const personSessions = createPersonSessions({ people, clock })
+  const personCookie = createPersonCookie(publicUrl)
+  const formToken = createFormToken(vault.deriveKeys('form-token'))
+  const manageGrants = createManageGrants({ grants, clock })
+
+  /** Where people sign in at their organisation; null where there is no such place. */
+  function login() {
+    const { OIDC_ISSUER: issuer, OIDC_CLIENT_ID: clientId, OIDC_CLIENT_SECRET: clientSecret } = settings
+    if (issuer === undefined || clientId === undefined) return null
+    const redirectUri = new URL(oauthPaths.loginCallback, publicUrl)
+    const mapping = claimMapping(settings)
+    const oidcLogin = createOidcLogin({ issuer, clientId, clientSecret, redirectUri, mapping, fetch, clock })
+    const organisationLogin = createOrganisationLogin({ oidcLogin, access, people, personSessions, vault, clock })
+    return createLoginPages({ organisationLogin, loginCookie: createLoginCookie(publicUrl), personCookie, publicUrl })
+  }
+
   return {
     verifyAccessToken: createVerifyAccessToken({ readAccessToken, publicUrl }),
 
-    apiRoutes: createHostRoutes({ mintConnectToken: createMintConnectToken({ connectors, people, clock }) }),
+    apiRoutes: createHostRoutes({
+      mintConnectToken: createMintConnectToken({ connectors, people, clock }),
+      manageGrants,
+      connectors,
+      presets,
+      publicUrl,
+    }),
 
     /** For the server process: metadata, protocol, and the pages on which people decide. */
-    createRouters: ({ browserCookie, ...connecting }: PageDeps) => [
-      createResourceMetadataRoutes({ publicUrl }),
-      createOauthRoutes({ authorizationServer, registerClient, signingKeys }),
-      createConsentPages({
-        pendingRequests,
-        personSessions: createPersonSessions({ people, clock }),
+    createRouters({ browserCookie, ...connecting }: PageDeps) {
+      const organisation = login()
+      const sendToLogin = organisation?.sendToLogin ?? null
+      const personSignIn = createPersonSignIn({
+        personSessions,
         people,
-        redeemConnectToken: createRedeemConnectToken({ people, rates, clock }),
-        consentConnection: createConsentConnection(connecting),
-        presets,
-        browserCookie,
-        personCookie: createPersonCookie(publicUrl),
-        formToken: createFormToken(vault.deriveKeys('form-token')),
+        personCookie,
+        formToken,
+        sendToLogin,
         publicUrl,
-      }),
-    ],
+      })
+      return [
+        createResourceMetadataRoutes({ publicUrl }),
+        createOauthRoutes({ authorizationServer, registerClient, signingKeys }),
+        ...(organisation === null ? [] : [organisation.router]),
+        createAccountPages({ manageGrants, personSignIn, access, formToken, publicUrl }),
+        createConsentPages({
+          pendingRequests,
+          personSessions,
+          people,
+          redeemConnectToken: createRedeemConnectToken({ people, rates, clock }),
+          consentConnection: createConsentConnection(connecting),
+          presets,
+          browserCookie,
+          personCookie,
+          formToken,
+          sendToLogin,
+          publicUrl,
+        }),
+      ]
+    },
   }
 }

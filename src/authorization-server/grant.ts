@@ -26,6 +26,29 @@ export type LiveGrant = { readonly grant: Grant; readonly principal: Pick<Princi
 /** `person`: took it back; `client`: the host did, or redeemed a code twice; `reuse`: a used refresh token came again. */
 export type RevokeReason = 'person' | 'client' | 'reuse'
 
+/** Whose grants: all that fits. */
+export type GrantOwner = {
+  readonly tenantId: string
+  readonly principalId?: string
+  readonly connectorId?: string
+}
+
+export type ListGrants = GrantOwner & {
+  readonly limit: number
+  /** The id after which the page begins; newer ones come first. */
+  readonly before?: string | undefined
+  readonly now: Date
+}
+
+/** A living grant as people see it. */
+export type ListedGrant = LiveGrant & { readonly connector: { readonly url: string; readonly name: string | null } }
+
+export type GrantPage = {
+  readonly items: readonly ListedGrant[]
+  readonly totalCount: number
+  readonly hasMore: boolean
+}
+
 /** Where grants are kept. */
 export type GrantStore = {
   create(grant: Omit<Grant, 'createdAt' | 'lastUsedAt' | 'revokedAt'>): Promise<void>
@@ -33,4 +56,8 @@ export type GrantStore = {
   findLive(id: string, now: Date): Promise<LiveGrant | null>
   /** Ends it, and all codes and tokens with it. False when it was over already. */
   revoke(id: string, reason: RevokeReason, now: Date): Promise<boolean>
+  /** Living ones, newest first. */
+  list(which: ListGrants): Promise<GrantPage>
+  /** Ends it for a person. False when there is no such living grant of that owner. */
+  revokeOf(id: string, owner: GrantOwner, now: Date): Promise<boolean>
 }

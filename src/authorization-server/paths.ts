@@ -8,6 +8,8 @@ export const oauthPaths = {
   jwks: '/.well-known/jwks.json',
   /** Our page; the id of the request follows. */
   consent: '/oauth/consent',
+  /** Where the organisation's login sends people back to. */
+  loginCallback: '/oauth/login/callback',
 } as const
 
 /** Where hosts look that guess instead of reading the metadata (MCP 2025-03-26, default endpoints). */

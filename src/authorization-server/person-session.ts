@@ -10,7 +10,7 @@ const sessionMs = 3_600_000
 export type Person = Pick<Principal, 'id' | 'tenantId' | 'kind' | 'subject'>
 
 /** How we know who it is. */
-export type LoginMethod = 'connect_token' | 'dev'
+export type LoginMethod = 'connect_token' | 'oidc' | 'dev'
 
 export type PersonSession = {
   readonly id: string

@@ -1,53 +1,12 @@
 import { z } from 'zod'
 import { isLoopbackOrigin } from '../kernel/resource-url.ts'
 import { Secret } from '../kernel/secret.ts'
+import { httpOrigin, issuer, list, number, origins, port, seconds, secret, text, urls } from './setting-schemas.ts'
 
 /**
  * One setting: its schema (parsing the text of an environment variable), its default as text, and what it is for.
  * `docs/configuration.md` is generated from this table.
  */
-const text = z.string()
-const number = (min: number, max: number, error: string) =>
-  z.coerce.number<string>(error).int(error).min(min, error).max(max, error)
-const port = number(0, 65535, 'must be a port: a whole number from 0 to 65535')
-const seconds = number(1, Number.MAX_SAFE_INTEGER, 'must be seconds: a whole number, 1 or more')
-const list = text.transform((value) =>
-  value
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== ''),
-)
-const urls = list.pipe(
-  z.array(z.url({ protocol: /^https?$/, error: 'must be http(s) URLs, separated by commas' }).max(2048)),
-)
-const origins = list.pipe(
-  z.array(
-    z
-      .url({ protocol: /^https?$/, error: 'must be http(s) origins, separated by commas' })
-      .transform((value) => new URL(value))
-      .refine((url) => url.href === `${url.origin}/`, 'must be origins: scheme, host and port, without a path')
-      .transform((url) => url.origin),
-  ),
-)
-const secret = z.string().transform((value) => new Secret(value))
-const httpOrigin = z
-  .url({ protocol: /^https?$/, error: 'must be an http(s) URL' })
-  .transform((value) => new URL(value))
-  .refine((url) => url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '', {
-    message: 'must be an origin: scheme, host and port, without a path',
-  })
-  .refine((url) => url.protocol === 'https:' || isLoopbackOrigin(url), {
-    message: 'must be https; plain http is for localhost only',
-  })
-
-/** As it stands in tokens, letter for letter; only its form is judged. */
-const issuer = z
-  .url({ protocol: /^https?$/, error: 'must be an https URL' })
-  .refine((value) => new URL(value).protocol === 'https:' || isLoopbackOrigin(new URL(value)), {
-    message: 'must be https; plain http is for localhost only',
-  })
-  .refine((value) => !/[?#]/.test(value), { message: 'must have neither query nor fragment' })
-
 export const settingTable = {
   PORT: { schema: port, fallback: '8333', about: 'Port of the API, the pages and the MCP endpoints.' },
   HOST: {
@@ -119,6 +78,12 @@ export const settingTable = {
     schema: text.min(1),
     about: 'The audience (`aud`) that those tokens must be for. Default: `PUBLIC_URL`.',
   },
+  OIDC_CLIENT_ID: {
+    schema: text.min(1),
+    about:
+      'Our client at that issuer: people then sign in there on the consent page. Register the redirect URI `PUBLIC_URL/oauth/login/callback`, code flow with PKCE.',
+  },
+  OIDC_CLIENT_SECRET: { schema: secret, secret: true, about: "That client's secret; none for a public client." },
   OIDC_TENANT_CLAIM: {
     schema: text.min(1),
     about:
@@ -390,6 +355,9 @@ function acrossSettings(settings: Partial<Parsed>, isLoopback: boolean): string[
   }
   if (settings.CONNECT_CONFIRMATION === 'none' && !isLoopback) {
     problems.push('CONNECT_CONFIRMATION: "none" is for a loopback PUBLIC_URL only')
+  }
+  if (settings.OIDC_CLIENT_ID !== undefined && settings.OIDC_ISSUER === undefined) {
+    problems.push('OIDC_CLIENT_ID: says nothing without OIDC_ISSUER')
   }
   return problems
 }

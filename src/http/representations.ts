@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { ApiKey } from '../access/store.ts'
 import type { Event } from '../audit/event.ts'
+import type { ListedGrant } from '../authorization-server/grant.ts'
 import type { Registration } from '../authorization-server/register-client.ts'
 import { isRenewable } from '../connections/connection.ts'
 import type { ConnectorView } from '../connections/view-connectors.ts'
@@ -11,6 +12,7 @@ import { disabledReasons, type Webhook } from '../webhooks/webhook.ts'
 import type { apiKeySchema } from './api-key-schemas.ts'
 import { representAuth } from './connector-auth.ts'
 import type { diagnosisSchema } from './doctor-schemas.ts'
+import type { grantSchema } from './host-schemas.ts'
 import type { connectorSchema, eventSchema, presetSchema } from './schemas.ts'
 import type { deliverySchema, webhookSchema } from './webhook-schemas.ts'
 
@@ -109,6 +111,22 @@ export function representDelivery(delivery: Delivery): z.input<typeof deliverySc
     response_status: delivery.responseStatus,
     error: delivery.error,
     created_at: delivery.createdAt.toISOString(),
+  }
+}
+
+export function representGrant({ grant, connector, principal }: ListedGrant): z.input<typeof grantSchema> {
+  return {
+    id: grant.id,
+    connector_id: grant.connectorId,
+    connector_url: connector.url,
+    subject: principal.subject,
+    kind: principal.kind,
+    client_id: grant.clientId,
+    client_name: grant.clientName,
+    scope: grant.scope,
+    created_at: grant.createdAt.toISOString(),
+    last_used_at: timeOrNull(grant.lastUsedAt),
+    expires_at: grant.expiresAt.toISOString(),
   }
 }
 

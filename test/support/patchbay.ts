@@ -76,7 +76,7 @@ export async function startPatchbay({
 }: PatchbayOptions = {}): Promise<Patchbay> {
   const database = givenUrl === undefined ? await createTestDatabase() : undefined
   const databaseUrl = givenUrl ?? database?.url ?? ''
-  const [port = 0] = await freePorts(1)
+  const port = env.PORT ?? (await freePorts(1))[0] ?? 0
   const logs: string[] = []
   const log = createLogger('debug', { write: (line) => void logs.push(line) })
   const fullEnv = {

@@ -8,6 +8,8 @@ export type IdentifyPage = ConsentFacts & {
   readonly formToken: string
   /** Whether a name is enough: on this computer only. */
   readonly isDevLoginOffered: boolean
+  /** Whether people can sign in at their organisation. */
+  readonly isOrganisationOffered: boolean
   /** What was wrong with the last try. */
   readonly problem?: 'connect_token' | 'name' | 'no_access'
 }
@@ -32,11 +34,17 @@ ${problem !== undefined && html`<p class="warning" role="alert"><strong>${proble
 <dl class="facts">
 ${clientFacts(page)}
 </dl>
+${
+  page.isOrganisationOffered &&
+  html`<form class="next" method="post" action="${action}">${token}
+<button class="button" type="submit" name="action" value="organisation">Sign in with your organisation</button></form>
+<h2>Or with a token</h2>`
+}
 <form class="next" method="post" action="${action}">${token}
 <label for="connect_token">Connect token</label>
 <p class="soft" id="connect_token_hint">You get it from the application that offered you this connector.</p>
 <input class="field" id="connect_token" name="connect_token" type="password" autocomplete="off" spellcheck="false" required maxlength="128" aria-describedby="connect_token_hint">
-<button class="button" type="submit" name="action" value="connect_token">Continue</button></form>
+<button class="${page.isOrganisationOffered ? 'button quiet' : 'button'}" type="submit" name="action" value="connect_token">Continue</button></form>
 ${
   page.isDevLoginOffered &&
   html`<h2>On this computer</h2>
@@ -44,7 +52,7 @@ ${
 <label for="name">A name</label>
 <p class="soft" id="name_hint">Patchbay runs on this computer only, so any name will do.</p>
 <input class="field" id="name" name="name" autocomplete="username" required maxlength="64" aria-describedby="name_hint">
-<button class="button" type="submit" name="action" value="name">Continue as this person</button></form>`
+<button class="${page.isOrganisationOffered ? 'button quiet' : 'button'}" type="submit" name="action" value="name">Continue as this person</button></form>`
 }`,
   })
 }

@@ -27,8 +27,10 @@ import { type IdentifyPage, identifyPage } from '../pages/identify-page.ts'
 import { oauthErrorPage } from '../pages/oauth-error-page.ts'
 import { returnPage } from '../pages/return-page.ts'
 import type { PersonCookie } from '../person-cookie.ts'
+import { personName } from '../person-name.ts'
 import { readForm } from '../read-form.ts'
 import { sendPage } from '../send-page.ts'
+import type { SendToLogin } from './login-pages.ts'
 
 type Deps = {
   readonly pendingRequests: PendingRequests
@@ -40,6 +42,8 @@ type Deps = {
   readonly browserCookie: BrowserCookie
   readonly personCookie: PersonCookie
   readonly formToken: FormToken
+  /** Null where there is no login at an organisation. */
+  readonly sendToLogin: SendToLogin | null
   readonly publicUrl: URL
 }
 
@@ -51,9 +55,6 @@ type Visit = {
   /** The session's token, which its forms are bound to. */
   readonly sessionToken: string | null
 }
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const personName = /^[^\u0000-\u001f\u007f-\u009f]{1,64}$/
 
 /** The page on which a person decides about a host's request: who are you, connect first, allow it? */
 export function createConsentPages(deps: Deps): Router {
@@ -81,6 +82,9 @@ export function createConsentPages(deps: Deps): Router {
         return recognise(ctx, visit, 'connect_token', await redeem(ctx, pending, form.get('connect_token') ?? ''))
       case 'name':
         return recognise(ctx, visit, 'dev', await personByName(ctx, pending, form.get('name') ?? ''))
+      case 'organisation':
+        if (deps.sendToLogin === null) throw new AppError('invalid_request', 'no organisation to sign in at')
+        return deps.sendToLogin(ctx, ctx.path)
       case 'deny':
         return goBack(ctx, visit, await pendingRequests.deny(ctx.req, ctx.res, pending))
       case 'leave':
@@ -155,6 +159,7 @@ export function createConsentPages(deps: Deps): Router {
       action: ctx.path,
       formToken: formToken.make(pending.id, sessionToken),
       isDevLoginOffered: isDevLoginAllowed(ctx, publicUrl),
+      isOrganisationOffered: deps.sendToLogin !== null,
       ...(problem === undefined ? {} : { problem }),
     }
     sendPage(ctx, publicUrl, (nonce) => identifyPage(page, nonce), problem === undefined ? 200 : 400)

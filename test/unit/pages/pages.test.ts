@@ -66,7 +66,7 @@ describe('every page', () => {
       for (const [name, page] of Object.entries(everyPage(attack, nonce))) {
         for (const [, value = ''] of page.matchAll(/\s(?:href|action)="([^"]*)"/g)) {
           expect(value, `${name}: ${attack}`).to.match(
-            /^(https:\/\/mcp\.stripe\.com\/|\/connect\/|\/api\/|data:image\/svg\+xml,)/,
+            /^(https:\/\/mcp\.stripe\.com\/|\/connect\/|\/oauth\/consent\/|\/account$|\/api\/|data:image\/svg\+xml,)/,
           )
         }
       }
