@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createScanLimit } from './access/scan-limit.ts'
+import { createKeepHouse } from './audit/keep-house.ts'
 import { composeAccess } from './compose-access.ts'
 import { composeAnnouncing } from './compose-announcing.ts'
 import { composeHosts } from './compose-hosts.ts'
@@ -354,6 +355,12 @@ export function createApp(options: AppOptions) {
     webhooks: announcing.webhooks,
     deliverWebhook: announcing.deliverWebhook,
     changes,
+    /** Deletes what is over. */
+    keepHouse: createKeepHouse({
+      store: storage.housekeeping,
+      clock,
+      keptDays: { events: settings.EVENTS_KEPT_DAYS, deliveries: settings.DELIVERIES_KEPT_DAYS },
+    }),
     issueApiKey: caller.issueApiKey,
     bootstrapAccess: caller.bootstrapAccess,
     createHttp,

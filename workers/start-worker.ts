@@ -6,6 +6,7 @@ import type { Logger } from '../src/log/logger.ts'
 import { refreshJob, webhookJob } from '../src/queue/jobs.ts'
 import { createQueueBackend } from '../src/queue/queue-backend.ts'
 import { createRefreshQueue } from '../src/queue/refresh-queue.ts'
+import { startHousekeeping } from './housekeeping.ts'
 import { startRefreshWorker } from './refresh.ts'
 import { startSweep } from './sweep.ts'
 import { startWebhookWorker } from './webhooks.ts'
@@ -47,6 +48,11 @@ export function startWorker({ app, settings, databaseUrl, log }: Deps): { close(
     log,
     intervalMs: settings.SWEEP_INTERVAL * 1000,
   })
+  const housekeeping = startHousekeeping({
+    keepHouse: app.keepHouse,
+    log,
+    intervalMs: settings.HOUSEKEEPING_INTERVAL * 1000,
+  })
   app.metrics.watch('queueJobs', async () => [
     { label: refreshJob.queue, value: await refreshQueue.count() },
     { label: webhookJob.queue, value: await webhookWorker.countJobs() },
@@ -54,6 +60,7 @@ export function startWorker({ app, settings, databaseUrl, log }: Deps): { close(
   return {
     async close() {
       await sweep.stop()
+      await housekeeping.stop()
       await worker.close()
       await webhookWorker.close()
       await refreshQueue.close()

@@ -224,6 +224,13 @@ spec:
             {{- end }}
           env:
             {{- include "patchbay.env" (dict "root" $root "made" (include "patchbay.fullname" $root)) | trim | nindent 12 }}
+            {{- if and (eq $component "server") (not $root.Values.settings.INTERNAL_URL) }}
+            # how servers reach one another, past the service
+            - name: POD_IP
+              valueFrom: { fieldRef: { fieldPath: status.podIP } }
+            - name: INTERNAL_URL
+              value: http://$(POD_IP):{{ $root.Values.settings.PORT | int }}
+            {{- end }}
           {{- include "patchbay.probes" $root | nindent 10 }}
           resources:
             {{- toYaml $part.resources | nindent 12 }}

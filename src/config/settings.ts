@@ -272,6 +272,21 @@ export const settingTable = {
     fallback: '300',
     about: 'How long access tokens of the sandbox live, in seconds.',
   },
+  EVENTS_KEPT_DAYS: {
+    schema: number(1, 3650, 'must be days: a whole number from 1 to 3650'),
+    fallback: '90',
+    about: 'How long events are kept, and what hosts were granted after its end, in days.',
+  },
+  DELIVERIES_KEPT_DAYS: {
+    schema: number(1, 3650, 'must be days: a whole number from 1 to 3650'),
+    fallback: '30',
+    about: 'How long it is kept what became of the messages to webhooks, in days.',
+  },
+  HOUSEKEEPING_INTERVAL: {
+    schema: z.coerce.number('must be seconds').min(0.1, 'must be 0.1 seconds or more'),
+    fallback: '300',
+    about: 'How often each worker deletes what is over, in seconds.',
+  },
   REFRESH_CONCURRENCY: {
     schema: number(1, 1000, 'must be a whole number from 1 to 1000'),
     fallback: '50',

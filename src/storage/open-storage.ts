@@ -14,6 +14,7 @@ import { createPostgresDueStore } from './due-store.ts'
 import { createPrismaEventStore } from './event-store.ts'
 import { createPrismaFlowStore, createPrismaRegistrationStore, createPrismaTicketStore } from './flow-stores.ts'
 import { createPrismaGrantStore } from './grant-store.ts'
+import { createPostgresHousekeepingStore } from './housekeeping-store.ts'
 import { createPostgresIssuerStore, type IssuerLimits } from './issuer-store.ts'
 import { createPrismaClientKeyStore, createPrismaSigningKeyStore } from './key-stores.ts'
 import { createPostgresLeaseStore } from './lease-store.ts'
@@ -67,6 +68,7 @@ export function openStorage({ url, poolSize, waitMs, issuerLimits, onUnavailable
     webhooks: told(createPrismaWebhookStore(database)),
     deliveries: told(createPrismaDeliveryStore(database)),
     presetPins: told(createPrismaPresetPinStore(database)),
+    housekeeping: told(createPostgresHousekeepingStore(pool)),
     /** What can be said of the database itself. */
     state: createDatabaseState(pool),
     /** How many connections there are, and how many requests wait for one. */

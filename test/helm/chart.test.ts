@@ -209,6 +209,20 @@ describe('the Helm chart', function () {
     expect(envOf(template('minimal'), 'server').has('MIGRATE')).to.equal(false)
   })
 
+  it('lets servers reach one another directly, by their own address', () => {
+    const env = [...envOf(template('everything'), 'server').keys()]
+    // $(POD_IP) is known to what stands behind it only
+    expect(env.indexOf('POD_IP')).to.be.greaterThan(-1).and.lessThan(env.indexOf('INTERNAL_URL'))
+    expect(envOf(template('everything'), 'server').get('INTERNAL_URL')?.value).to.equal('http://$(POD_IP):8333')
+    expect(envOf(template('everything'), 'worker').has('INTERNAL_URL')).to.equal(false)
+    const { ingress, egress } = named(template('everything'), 'NetworkPolicy', 'rel-patchbay-server').spec
+    for (const rules of [ingress, egress]) {
+      expect(JSON.stringify(rules)).to.match(
+        /"port":"http"[^[]*\}\],"(from|to)":\[.*"app.kubernetes.io\/component":"server"/,
+      )
+    }
+  })
+
   it('keeps whole numbers whole', () => {
     expect(envOf(template('ha'), 'server').get('MCP_BODY_LIMIT')?.value).to.equal('4194304')
   })
