@@ -6,6 +6,15 @@ export type Logger = Pick<PinoLogger, 'trace' | 'debug' | 'info' | 'warn' | 'err
 }
 
 const maxTextLength = 500
+/** A stack begins with the message, however long that is. */
+const maxStackLength = 4000
+
+const unseen = /[\u007f-\u009f\u2028\u2029]/g
+
+/** What JSON may hold as it is, but a terminal or a viewer of logs takes for a command or the end of a line. */
+function escapeUnseen(line: string): string {
+  return line.replace(unseen, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
 
 /**
  * What of an error may be logged: name, message, code and our own `meta`. Causes are followed by the same rule;
@@ -19,7 +28,7 @@ function describeError(error: unknown, depth = 0): Record<string, unknown> {
     message: error.message.slice(0, maxTextLength),
     ...(code === undefined ? {} : { code }),
     ...(error instanceof AppError ? { meta: error.meta } : {}),
-    ...(depth === 0 ? { stack: error.stack } : {}),
+    ...(depth === 0 ? { stack: error.stack?.slice(0, maxStackLength) } : {}),
     ...(error.cause === undefined || depth > 3 ? {} : { cause: describeError(error.cause, depth + 1) }),
   }
 }
@@ -33,6 +42,7 @@ export function createLogger(level: string, destination?: { write(line: string):
   const options = {
     level,
     base: { service: 'patchbay' },
+    hooks: { streamWrite: escapeUnseen },
     serializers: { err: (error: unknown) => describeError(error) },
     redact: {
       paths: [
@@ -59,6 +69,7 @@ function bufferedLogger(options: LoggerOptions): Logger {
   const destination = pino.destination({ dest: 1, sync: false, minLength: 3584, periodicFlush: 100 })
   const errorLevel = pino.levels.values.error ?? 50
   const hooks: LoggerOptions['hooks'] = {
+    ...options.hooks,
     logMethod(args, method, level) {
       method.apply(this, args)
       if (level >= errorLevel) destination.flush()
