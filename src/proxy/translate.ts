@@ -192,8 +192,7 @@ export function createTranslate({ openTransport, heartbeat, limits, vault, place
         if (method === 'DELETE') {
           session.end()
           writeAnswer(call.reply, { status: 200 })
-        } else if (session.isListening()) writeAnswer(call.reply, { status: 409 })
-        else {
+        } else {
           const stream = openStream({ ...call, headers: [], heartbeat }, () => session.forget(stream))
           session.listen(stream)
         }

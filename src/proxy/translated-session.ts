@@ -60,7 +60,6 @@ export function createTranslatedSession(transport: Transport, onEnd: () => void)
     isOver: () => isOver,
     /** False while none of the caller's streams is open. */
     isBusy: () => waiting.size > 0 || listener !== null,
-    isListening: () => listener !== null,
     isAsked: (id: Id) => waiting.has(id),
     send: (message: JSONRPCMessage) => transport.send(message),
 
@@ -77,8 +76,11 @@ export function createTranslatedSession(transport: Transport, onEnd: () => void)
       for (const [id, call] of waiting) if (call.stream === stream) waiting.delete(id)
       if (listener === stream) listener = null
     },
+    /** The newest stream is the one: a caller that comes again may have lost the older one before we know of it. */
     listen(stream: TranslatedStream): void {
+      const older = listener
       listener = stream
+      older?.end(true)
       for (const message of kept.splice(0)) stream.send(message)
     },
   }

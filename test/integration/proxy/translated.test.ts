@@ -116,6 +116,19 @@ for (const [kind, start] of [
       await caller.close()
     })
 
+    it('gives the stream to whoever asks last, since the older one may be lost', async () => {
+      const { transport } = await connectSdk1Client(at())
+      const caller = createCaller(started)
+      const session = { 'mcp-session-id': transport.sessionId ?? '' }
+      const older = await caller.open({ method: 'GET', headers: session })
+      const newer = await caller.open({ method: 'GET', headers: session })
+      expect([older.statusCode, newer.statusCode]).to.deep.equal([200, 200])
+      await older.body.text()
+      newer.body.destroy()
+      await transport.close()
+      await caller.close()
+    })
+
     it('takes no session over to another grant', async () => {
       const { transport } = await connectSdk1Client(at())
       await transport.close()
