@@ -31,11 +31,11 @@ export async function measureLoad(target: Target, body: string, load: Load): Pro
   return { ...result, cpuMicroseconds: (cpuSeconds * 1e6) / count }
 }
 
-function requestsTo({ port, path, credentials }: Target, body: string): string[] {
+function requestsTo({ port, host = `localhost:${port}`, path, credentials }: Target, body: string): string[] {
   return credentials.map((credential) =>
     [
       `POST ${path} HTTP/1.1`,
-      `Host: localhost:${port}`,
+      `Host: ${host}`,
       ...(credential === '' ? [] : [`Authorization: Bearer ${credential}`]),
       'Accept: application/json, text/event-stream',
       'Content-Type: application/json',

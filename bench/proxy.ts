@@ -22,73 +22,104 @@ const call = (kind: 'json' | 'stream') =>
 if (spawnSync('taskset', ['--version']).status !== 0) throw new Error('taskset is missing (Debian: util-linux)')
 const folder = mkdtempSync(join(tmpdir(), 'patchbay-bench-'))
 const { targets, close } = await startTargets(folder)
+const named = (...names: string[]) => targets.filter(({ name }) => names.includes(name))
 try {
-  await compare('JSON answers', targets, call('json'))
-  await compare(
+  const json = await compare('JSON answers', targets, call('json'))
+  const sse = await compare(
     'event-stream answers',
-    targets.filter(({ name }) => name !== 'SDK relay'),
+    targets.filter(({ name }) => name !== 'SDK relay' && !name.endsWith('2 processes')),
     call('stream'),
   )
-  await latencies(targets.filter(({ name }) => name === 'bare relay' || name.startsWith('Patchbay')))
-  await streams(targets.filter(({ name }) => name === 'bare relay' || name === 'Patchbay, API keys'))
+  const p99 = await latencies(named('bare relay', 'Patchbay, API keys', 'Patchbay, JWTs'))
+  const kilobytes = await streams(named('bare relay', 'Patchbay, API keys'))
+  printGoals([
+    ['bare relay of nginx (else the run is void)', json.rate('bare relay', 'nginx'), '>=', 0.22],
+    ...['API keys', 'JWTs'].flatMap((by): Goal[] => [
+      [`JSON answers of the bare relay, ${by}`, json.rate(`Patchbay, ${by}`, 'bare relay'), '>=', 0.9],
+      [`event-stream answers of the bare relay, ${by}`, sse.rate(`Patchbay, ${by}`, 'bare relay'), '>=', 0.85],
+      [`CPU per JSON answer of the bare relay, ${by}`, json.cost(`Patchbay, ${by}`, 'bare relay'), '<=', 1.2],
+      [`p99 at 300/s over the bare relay, ms, ${by}`, p99(`Patchbay, ${by}`) - p99('bare relay'), '<=', 2],
+    ]),
+    ['times the SDK relay', json.rate('Patchbay, API keys', 'SDK relay'), '>=', 20],
+    ['KB for each open stream', kilobytes('Patchbay, API keys'), '<=', 25],
+    ['CPU of two processes of that of one', json.cost('Patchbay, 2 processes', 'Patchbay, API keys'), '<=', 1.1],
+    ['two processes of two bare relays', json.rate('Patchbay, 2 processes', 'bare relay, 2 processes'), '>=', 0.9],
+  ])
 } finally {
   await close()
   rmSync(folder, { recursive: true, force: true })
 }
 
-/** As fast as each goes, in turn, so that a busy machine is busy for all. */
-async function compare(title: string, among: readonly Target[], body: string): Promise<void> {
-  const results = new Map(among.map((target) => [target, { rates: [] as number[], costs: [] as number[] }]))
+/** As fast as each goes, in turn, so that a busy machine is busy for all. Ratios are those of one round. */
+async function compare(title: string, among: readonly Target[], body: string) {
+  const results = new Map(among.map(({ name }) => [name, { rates: [] as number[], costs: [] as number[] }]))
   for (let round = -1; round < rounds; round += 1) {
-    for (const [target, { rates, costs }] of results) {
+    for (const target of among) {
       const result = await measureLoad(target, body, { connections, seconds: round < 0 ? 2 : seconds, perSecond: 0 })
       if (round < 0) continue
-      rates.push(result.perSecond)
-      costs.push(result.cpuMicroseconds)
+      results.get(target.name)?.rates.push(result.perSecond)
+      results.get(target.name)?.costs.push(result.cpuMicroseconds)
     }
   }
-  const bare = [...results].find(([{ name }]) => name === 'bare relay')?.[1]
-  if (bare === undefined) throw new Error('no bare relay to compare with')
-  const rows = [...results].map(([{ name }, { rates, costs }]) => {
-    const ratios = rates.map((rate, round) => rate / (bare.rates[round] ?? Number.NaN))
-    const cpu = costs.map((cost, round) => cost / (bare.costs[round] ?? Number.NaN))
-    return [
-      name,
-      median(rates).toFixed(0),
-      median(ratios).toFixed(3),
-      median(costs).toFixed(1),
-      Number.isNaN(median(cpu)) ? '-' : median(cpu).toFixed(3),
-    ]
-  })
+  const ratio = (what: 'rates' | 'costs') => (name: string, other: string) => {
+    const [values, others] = [results.get(name)?.[what] ?? [], results.get(other)?.[what] ?? []]
+    return median(values.map((value, round) => value / (others[round] ?? Number.NaN)))
+  }
+  const [rate, cost] = [ratio('rates'), ratio('costs')]
+  const rows = [...results].map(([name, { rates, costs }]) => [
+    name,
+    median(rates).toFixed(0),
+    rate(name, 'bare relay').toFixed(3),
+    median(costs).toFixed(1),
+    cost(name, 'bare relay').toFixed(3),
+  ])
   print(title, ['', 'req/s', 'of bare', 'CPU us/req', 'of bare'], rows)
+  return { rate, cost }
 }
 
-async function latencies(among: readonly Target[]): Promise<void> {
-  const rows: string[][] = []
-  for (const target of among) {
-    const results: { p50: number; p99: number }[] = []
-    for (let round = 0; round < rounds; round += 1) {
-      results.push(await measureLoad(target, call('json'), { connections, seconds, perSecond: 300 }))
+/** @returns the p99 of each, in milliseconds */
+async function latencies(among: readonly Target[]): Promise<(name: string) => number> {
+  const results = new Map(among.map(({ name }) => [name, { p50: [] as number[], p99: [] as number[] }]))
+  for (let round = 0; round < rounds; round += 1) {
+    for (const target of among) {
+      const { p50, p99 } = await measureLoad(target, call('json'), { connections, seconds, perSecond: 300 })
+      results.get(target.name)?.p50.push(p50)
+      results.get(target.name)?.p99.push(p99)
     }
-    rows.push([
-      target.name,
-      median(results.map(({ p50 }) => p50)).toFixed(2),
-      median(results.map(({ p99 }) => p99)).toFixed(2),
-    ])
   }
+  const rows = [...results].map(([name, { p50, p99 }]) => [name, median(p50).toFixed(2), median(p99).toFixed(2)])
   print('300 requests per second', ['', 'p50 ms', 'p99 ms'], rows)
+  return (name) => median(results.get(name)?.p99 ?? [])
 }
 
-async function streams(among: readonly Target[]): Promise<void> {
+/** @returns what an open stream costs, in KB */
+async function streams(among: readonly Target[]): Promise<(name: string) => number> {
   const count = 1000
-  const rows: string[][] = []
+  const results = new Map<string, number>()
   for (const target of among) {
     const before = memoryOf(target.pid)
     const opened = await openStreams(target, count)
-    rows.push([target.name, String(count), ((memoryOf(target.pid) - before) / count).toFixed(1)])
+    results.set(target.name, (memoryOf(target.pid) - before) / count)
     opened.close()
   }
+  const rows = [...results].map(([name, kilobytes]) => [name, String(count), kilobytes.toFixed(1)])
   print('open event streams', ['', 'streams', 'KB each'], rows)
+  return (name) => results.get(name) ?? Number.NaN
+}
+
+type Goal = readonly [what: string, measured: number, sense: '>=' | '<=', goal: number]
+
+function printGoals(goals: readonly Goal[]): void {
+  const rows = goals.map(([what, measured, sense, goal]) => {
+    const isReached = sense === '>=' ? measured >= goal : measured <= goal
+    return [
+      what,
+      measured.toFixed(3),
+      `${sense} ${goal}`,
+      Number.isNaN(measured) ? '-' : isReached ? 'reached' : 'MISSED',
+    ]
+  })
+  print('goals', ['', 'measured', 'goal', ''], rows)
 }
 
 function print(title: string, head: readonly string[], rows: readonly (readonly string[])[]): void {

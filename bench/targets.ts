@@ -11,6 +11,8 @@ export type Target = {
   readonly pid: number
   readonly port: number
   readonly path: string
+  /** What it is called by, where that is not its own port. */
+  readonly host?: string
   /** Used in turn; an empty one is not sent. */
   readonly credentials: readonly string[]
 }
@@ -18,7 +20,8 @@ export type Target = {
 /** Starts the upstream on one core and everything that is measured on the other. */
 export async function startTargets(folder: string): Promise<{ targets: Target[]; close(): Promise<void> }> {
   const children: ChildProcess[] = []
-  const [upstreamPort = 0, barePort = 0, sdkPort = 0, nginxPort = 0, patchbayPort = 0] = await freePorts(5)
+  const [upstreamPort = 0, barePort = 0, bareClusterPort = 0, sdkPort = 0, ...ports] = await freePorts(7)
+  const [nginxPort = 0, patchbayPort = 0, patchbayGroupPort = 0] = ports
   const start = async (
     core: 0 | 1,
     args: string[],
@@ -42,14 +45,23 @@ export async function startTargets(folder: string): Promise<{ targets: Target[];
 
   const upstream = await start(1, [script('upstream.mjs'), String(upstreamPort)])
   const bare = await start(0, [script('bare-relay.mjs'), origin, String(barePort)])
+  const bareCluster = await start(0, [script('bare-cluster.mjs'), origin, String(bareClusterPort)])
   const sdk = await start(0, [script('sdk-relay.mjs'), origin, String(sdkPort)])
   const prepared = await preparePatchbay(folder, `${origin}/mcp`, patchbayPort)
-  const patchbay = await start(0, [script('../dist/src/server.js')], prepared.env)
+  const server = (env = {}) => start(0, [script('../dist/src/server.js')], { ...prepared.env, ...env })
+  const patchbay = await server()
+  const publicUrl = `http://localhost:${patchbayPort}`
+  const patchbayGroup = await server({ PORT: String(patchbayGroupPort), PUBLIC_URL: publicUrl, PROCESSES: '2' })
   const nginx = startNginx(folder, nginxPort, upstreamPort)
   if (nginx === null) console.log('nginx is not installed, so it is left out (Debian: apt-get install nginx)')
   else children.push(nginx)
 
-  const target = (name: string, child: ChildProcess, port: number, rest = plain): Target => ({
+  const target = (
+    name: string,
+    child: ChildProcess,
+    port: number,
+    rest: Omit<Target, 'name' | 'pid' | 'port'> = plain,
+  ): Target => ({
     name,
     pid: child.pid ?? 0,
     port,
@@ -62,6 +74,12 @@ export async function startTargets(folder: string): Promise<{ targets: Target[];
     target('Patchbay, API keys', patchbay, patchbayPort, { path: prepared.path, credentials: prepared.apiKeys }),
     target('Patchbay, JWTs', patchbay, patchbayPort, { path: prepared.path, credentials: prepared.tokens }),
     target('SDK relay', sdk, sdkPort),
+    target('bare relay, 2 processes', bareCluster, bareClusterPort),
+    target('Patchbay, 2 processes', patchbayGroup, patchbayGroupPort, {
+      host: `localhost:${patchbayPort}`,
+      path: prepared.path,
+      credentials: prepared.apiKeys,
+    }),
   ]
   return {
     targets,

@@ -3,7 +3,7 @@ import { readSettings } from '../config/settings.ts'
 import { systemClock } from '../kernel/clock.ts'
 import type { Secret } from '../kernel/secret.ts'
 import { createPrismaAccessStore } from '../storage/access-store.ts'
-import { openDatabase } from '../storage/prisma-client.ts'
+import { openDatabase, openPool } from '../storage/prisma-client.ts'
 import { requireDatabase } from './require-database.ts'
 
 /** The part of the application that keys need. It is there in a third of the time that the whole takes. */
@@ -24,10 +24,14 @@ export async function withAccess<T>(use: (access: Access) => Promise<T>): Promis
 }
 
 function composeAccess(url: Secret) {
-  const database = openDatabase({ url, poolSize: 1 })
-  const access = createPrismaAccessStore(database)
+  const pool = openPool({ url, poolSize: 1 })
+  const database = openDatabase(pool)
+  const access = createPrismaAccessStore(database, pool)
   return {
     parts: { access, issueApiKey: createIssueApiKey({ access, clock: systemClock }) },
-    close: () => database.$disconnect(),
+    async close(): Promise<void> {
+      await database.$disconnect()
+      await pool.end()
+    },
   }
 }

@@ -21,11 +21,15 @@ type Options<Value> = {
   readonly tagsOf: (value: Value) => readonly string[] | null
 }
 
+/** A value in use is read anew when it has this share of its age. */
+const renewedAtShare = 0.6
+
 type Entry<Value> = { readonly value: Value; readonly tags: readonly string[]; readonly readAt: number }
 
 /**
  * A bounded memory for values whose changes are announced. A value that was read before a change and arrives after it is
- * handed on to those who wait for it, as if it had arrived before, but not kept.
+ * handed on to those who wait for it, as if it had arrived before, but not kept. A value that is in use is renewed before it
+ * is too old.
  */
 export function createReadThrough<Value>(options: Options<Value>): ReadThrough<Value> {
   const { maxEntries, maxAgeMs, now, isOpen, tagsOf } = options
@@ -46,9 +50,9 @@ export function createReadThrough<Value>(options: Options<Value>): ReadThrough<V
   }
 
   function keep(key: string, value: Value): void {
+    drop(key)
     const tags = tagsOf(value)
     if (tags === null) return
-    drop(key)
     const [oldest] = entries.keys()
     if (entries.size >= maxEntries && oldest !== undefined) drop(oldest)
     entries.set(key, { value, tags, readAt: now() })
@@ -84,7 +88,12 @@ export function createReadThrough<Value>(options: Options<Value>): ReadThrough<V
       if (!isOpen()) return read()
       const entry = entries.get(key)
       if (entry !== undefined) {
-        if (now() - entry.readAt < maxAgeMs) return Promise.resolve(entry.value)
+        const age = now() - entry.readAt
+        if (age < maxAgeMs) {
+          // read anew by the way, so that nobody has to wait for it; what fails is tried, and told, by who comes next
+          if (age > renewedAtShare * maxAgeMs && !running.has(key)) readAnew(key, read).catch(() => drop(key))
+          return Promise.resolve(entry.value)
+        }
         drop(key)
       }
       return running.get(key) ?? readAnew(key, read)

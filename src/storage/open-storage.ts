@@ -47,7 +47,7 @@ export function openStorage({ url, poolSize, waitMs, issuerLimits, onUnavailable
   const database = openDatabase(pool)
   const told = <Store extends object>(store: Store): Store => tellingUnavailability(store, onUnavailable)
   return {
-    access: told(createPrismaAccessStore(database)),
+    access: told(createPrismaAccessStore(database, pool)),
     clientKeys: told(createPrismaClientKeyStore(database)),
     signingKeys: told(createPrismaSigningKeyStore(database)),
     oauthClients: told(createPrismaOauthClientStore(database)),
@@ -56,7 +56,7 @@ export function openStorage({ url, poolSize, waitMs, issuerLimits, onUnavailable
     rates: told(createPrismaRateCounter(database)),
     people: told(createPrismaPersonStore(database)),
     grants: told(createPrismaGrantStore(database)),
-    connectors: told(createPrismaConnectorStore(database)),
+    connectors: told(createPrismaConnectorStore(database, pool)),
     connections: told(createPrismaConnectionStore(database, pool)),
     leases: told(createPostgresLeaseStore(pool)),
     issuers: told(createPostgresIssuerStore(pool, issuerLimits)),

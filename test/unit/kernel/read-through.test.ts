@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { createReadThrough, type ReadThrough } from '../../../src/kernel/read-through.ts'
 import { createGate } from '../../support/gate.ts'
+import { until } from '../../support/until.ts'
 
 describe('createReadThrough', () => {
   let time: number
@@ -32,6 +33,31 @@ describe('createReadThrough', () => {
     time = 100
     await get('a')
     expect(reads).to.equal(2)
+  })
+
+  it('renews a value in use before it is too old, and keeps nobody waiting for that', async () => {
+    await get('a', 'first')
+    time = 70
+    const gate = createGate()
+    const slow = () =>
+      memory.get('a', async () => {
+        await gate.pass()
+        return 'second'
+      })
+    expect([await slow(), await slow()]).to.deep.equal(['first', 'first'])
+    gate.open()
+    await until('it is renewed', async () => (await get('a', 'third')) === 'second')
+    time = 169
+    expect(await get('a', 'third')).to.equal('second')
+    expect(reads, 'by the last call, by the way').to.equal(2)
+  })
+
+  it('drops a value whose renewal fails, and tells why to who comes next', async () => {
+    await get('a')
+    time = 70
+    const fail = () => memory.get('a', () => Promise.reject(new Error('revoked')))
+    expect(await fail()).to.equal('a')
+    await until('it is dropped', async () => (await fail().catch((error: Error) => error.message)) === 'revoked')
   })
 
   it('reads once for all who ask at the same time', async () => {
