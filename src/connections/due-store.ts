@@ -4,9 +4,9 @@ export type DueReference = { readonly tenantId: string; readonly id: string; rea
 /** What one job is about: an authorization server, and some of its connections that are due. */
 export type DueBatch = {
   readonly issuer: string
-  /** The longest overdue first. */
+  /** Those first whose last refresh has no known end, then the longest overdue. */
   readonly references: readonly DueReference[]
-  /** How long the first of them is overdue, milliseconds. */
+  /** How long the longest overdue of them is, milliseconds. */
   readonly lateMs: number
 }
 

@@ -51,7 +51,7 @@ const claim = {
       + CASE WHEN due.refresh_started_at IS NULL THEN $4 ELSE least($4, ${urgentMs}) END * interval '1 millisecond'
     FROM due WHERE c.id = due.id
     RETURNING c.issuer, c.tenant_id AS "tenantId", c.id, c.token_version AS "tokenVersion",
-      due.next_refresh_at AS "dueAt"`,
+      due.next_refresh_at AS "dueAt", due.refresh_started_at IS NOT NULL AS "isCutOff"`,
 }
 
 const putBack = {
@@ -64,7 +64,7 @@ const putBack = {
 
 const begin = { name: 'begin-job', text: 'UPDATE issuers SET queued_until = NULL WHERE issuer = $1' }
 
-type Claimed = DueReference & { readonly issuer: string; readonly dueAt: Date }
+type Claimed = DueReference & { readonly issuer: string; readonly dueAt: Date; readonly isCutOff: boolean }
 
 /**
  * What is due, in PostgreSQL.
@@ -107,10 +107,14 @@ export function createPostgresDueStore(pool: pg.Pool, slotsPerIssuer: number): D
   }
 }
 
+/** What a dead process may have had half done does not wait behind the rest. */
+const inOrder = (a: Claimed, b: Claimed): number => Number(b.isCutOff) - Number(a.isCutOff) || +a.dueAt - +b.dueAt
+
 function toBatches(rows: readonly Claimed[], now: Date): DueBatch[] {
   const batches = new Map<string, { references: DueReference[]; lateMs: number }>()
-  for (const { issuer, dueAt, tenantId, id, tokenVersion } of rows.toSorted((a, b) => +a.dueAt - +b.dueAt)) {
-    const batch = batches.get(issuer) ?? { references: [], lateMs: now.getTime() - dueAt.getTime() }
+  for (const { issuer, dueAt, tenantId, id, tokenVersion } of rows.toSorted(inOrder)) {
+    const batch = batches.get(issuer) ?? { references: [], lateMs: 0 }
+    batch.lateMs = Math.max(batch.lateMs, now.getTime() - dueAt.getTime())
     batch.references.push({ tenantId, id, tokenVersion })
     batches.set(issuer, batch)
   }

@@ -13,13 +13,24 @@ export type Figures = {
   readonly retriesAfterDeath: number
   /** Tokens that were presented while another process lived that had redeemed them: there must be none. */
   readonly doubles: number
+  /** The longest time from a request of a process that died to the next with the same token, milliseconds. */
+  readonly longestGapMs: number
 }
 
 /** Counts what the authorization servers wrote down, against the lives of the processes. */
 export function judge(presentations: readonly Presentation[], lives: readonly Life[]): Figures {
   const endOf = new Map(lives.map(({ address, endedAt }) => [address, endedAt ?? Number.POSITIVE_INFINITY]))
-  const counts = { redemptions: 0, replays: 0, refusals: 0, retriesByTheSame: 0, retriesAfterDeath: 0, doubles: 0 }
+  const counts = {
+    redemptions: 0,
+    replays: 0,
+    refusals: 0,
+    retriesByTheSame: 0,
+    retriesAfterDeath: 0,
+    doubles: 0,
+    longestGapMs: 0,
+  }
   const presenters = new Map<string, Set<string>>()
+  const lastAt = new Map<string, number>()
   const redeemers = new Map<string, Set<string>>()
   for (const { token, address, at, answer } of presentations) {
     if (answer === 'rotated') counts.redemptions += 1
@@ -31,6 +42,9 @@ export function judge(presentations: readonly Presentation[], lives: readonly Li
     if ([...redeemed].some((other) => other !== address && (endOf.get(other) ?? 0) > at)) counts.doubles += 1
     else if (before.has(address)) counts.retriesByTheSame += 1
     else if (others.length > 0) counts.retriesAfterDeath += 1
+    const since = at - (lastAt.get(token) ?? at)
+    if (others.length > 0) counts.longestGapMs = Math.max(counts.longestGapMs, since)
+    lastAt.set(token, at)
     presenters.set(token, before.add(address))
     if (answer !== 'refused') redeemers.set(token, redeemed.add(address))
   }

@@ -105,16 +105,23 @@ async function run(kind: Kind): Promise<Report> {
   }
 }
 
-/** Kills a worker every ten seconds, and restarts each store twice, at the very moment of a kill. */
+/**
+ * Kills a worker every ten seconds, and restarts each store twice, at the very moment of a kill. The next worker is started
+ * as soon as one is dead, so that two are there when one of them is killed; where the machine takes longer than ten seconds
+ * to start one, the next kill waits for it.
+ */
 async function makeTrouble(stores: Stores, workers: Workers, ms: number): Promise<void> {
   const startedAt = performance.now()
   const at = (sinceMs: number) => delay(Math.max(0, startedAt + sinceMs - performance.now()))
   const kills = Math.floor(ms / killEveryMs)
   const killing = (async () => {
+    let starting = workers.start()
     for (let kill = 1; kill <= kills; kill += 1) {
-      await at(kill * killEveryMs)
+      await Promise.all([at(kill * killEveryMs), starting])
       await workers.killOne()
+      starting = workers.start()
     }
+    await starting
   })()
   const restarting = (async () => {
     for (const [index, which] of restartsInTurn.entries()) {
@@ -143,7 +150,7 @@ function tell(kind: Kind, { figures, explanation, killed, restarts, disconnects,
   say(`${killed} workers killed; restarts: PostgreSQL ${restarts.postgres}, Redis ${restarts.redis}`)
   say(`${figures.redemptions} redemptions, ${figures.replays} replays, ${figures.refusals} refusals`)
   say(
-    `presented again by the same process: ${figures.retriesByTheSame}, after the other's death: ${figures.retriesAfterDeath}`,
+    `presented again by the same process: ${figures.retriesByTheSame}, after the other's death: ${figures.retriesAfterDeath}, at the latest ${figures.longestGapMs} ms after the first time`,
   )
   say(`presented by two live processes: ${figures.doubles}`)
   const count = Object.values(disconnects).reduce((sum, each) => sum + each, 0)

@@ -4,7 +4,7 @@ import type { Life } from './judge.ts'
 
 export type Workers = {
   start(): Promise<void>
-  /** Kills the oldest one without a warning, and starts another in its place. */
+  /** Kills the oldest one without a warning. */
   killOne(): Promise<void>
   endAll(): Promise<unknown>
   lives(): Life[]
@@ -28,7 +28,6 @@ export function createWorkers(env: Readonly<Record<string, string>>, servers: Au
     async killOne() {
       const oldest = all.find(({ child }) => child.endedAt() === null)
       await oldest?.child.end('SIGKILL')
-      await start()
     },
     endAll: () => Promise.all(all.map(({ child }) => child.end('SIGKILL'))),
     lives: () => all.map(({ address, child }) => ({ address, endedAt: child.endedAt() })),

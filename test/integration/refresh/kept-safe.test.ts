@@ -109,10 +109,14 @@ describe('a refresh whose end nobody saw', () => {
       const cut = await connectTo(patchbay, upstream, { label: 'cut off' })
       const plain = await connectTo(patchbay, upstream, { label: 'plain' })
       await updateRow(patchbay, cut, "next_refresh_at = now(), refresh_started_at = now() - interval '16 seconds'")
-      await updateRow(patchbay, plain, 'next_refresh_at = now()')
+      await updateRow(patchbay, plain, "next_refresh_at = now() - interval '1 minute'")
       const now = new Date(Date.now() + 1000)
       const batches = await patchbay.app.refreshing.due.claim(now, { perIssuer: 100, claimMs: 60_000 })
-      expect(batches.flatMap(({ references }) => references)).to.have.length(2)
+      const claimed = batches.flatMap(({ references }) => references.map(({ id }) => id))
+      expect(claimed, 'it comes first').to.deep.equal([
+        (await rowOf(patchbay, cut)).id,
+        (await rowOf(patchbay, plain)).id,
+      ])
       const waitOf = async (id: string) =>
         ((await rowOf(patchbay, id)).next_refresh_at.getTime() - now.getTime()) / 1000
       expect(await waitOf(cut)).to.equal(5)
