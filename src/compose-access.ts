@@ -36,6 +36,7 @@ export function composeAccess({ settings, access, fetch, clock }: Deps) {
       issuer,
       audience: settings.OIDC_AUDIENCE ?? settings.PUBLIC_URL.origin,
       mapping: claimMapping(settings),
+      canSignIn: settings.OIDC_CLIENT_ID !== undefined,
       access,
       clock,
     })

@@ -101,7 +101,23 @@ export function composeHosts({ settings, storage, presets, fetch, vault, clock, 
     return createLoginPages({ organisationLogin, loginCookie: createLoginCookie(publicUrl), personCookie, publicUrl })
   }
 
+  const organisation = login()
+  const sendToLogin = organisation?.sendToLogin ?? null
+  const redeemConnectToken = createRedeemConnectToken({ people, rates, clock })
+  const personSignIn = createPersonSignIn({
+    personSessions,
+    people,
+    personCookie,
+    formToken,
+    redeemConnectToken,
+    sendToLogin,
+    publicUrl,
+  })
+
   return {
+    /** Who sits in front of a browser, for pages where no app asks. */
+    personSignIn,
+
     verifyAccessToken: createVerifyAccessToken({ readAccessToken, publicUrl }),
 
     apiRoutes: createHostRoutes({
@@ -113,36 +129,24 @@ export function composeHosts({ settings, storage, presets, fetch, vault, clock, 
     }),
 
     /** For the server process: metadata, protocol, and the pages on which people decide. */
-    createRouters({ browserCookie, ...connecting }: PageDeps) {
-      const organisation = login()
-      const sendToLogin = organisation?.sendToLogin ?? null
-      const personSignIn = createPersonSignIn({
+    createRouters: ({ browserCookie, ...connecting }: PageDeps) => [
+      createResourceMetadataRoutes({ publicUrl }),
+      createOauthRoutes({ authorizationServer, registerClient, signingKeys }),
+      ...(organisation === null ? [] : [organisation.router]),
+      createAccountPages({ manageGrants, personSignIn, access, formToken, publicUrl }),
+      createConsentPages({
+        pendingRequests,
         personSessions,
         people,
+        redeemConnectToken,
+        consentConnection: createConsentConnection(connecting),
+        presets,
+        browserCookie,
         personCookie,
         formToken,
         sendToLogin,
         publicUrl,
-      })
-      return [
-        createResourceMetadataRoutes({ publicUrl }),
-        createOauthRoutes({ authorizationServer, registerClient, signingKeys }),
-        ...(organisation === null ? [] : [organisation.router]),
-        createAccountPages({ manageGrants, personSignIn, access, formToken, publicUrl }),
-        createConsentPages({
-          pendingRequests,
-          personSessions,
-          people,
-          redeemConnectToken: createRedeemConnectToken({ people, rates, clock }),
-          consentConnection: createConsentConnection(connecting),
-          presets,
-          browserCookie,
-          personCookie,
-          formToken,
-          sendToLogin,
-          publicUrl,
-        }),
-      ]
-    },
+      }),
+    ],
   }
 }

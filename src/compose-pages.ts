@@ -59,6 +59,7 @@ export function composePages({ settings, timings, storage, hosts, ...deps }: Dep
       startFlow,
       receiveCallback: createReceiveCallback({ flows, redeemCallback: deps.redeemCallback, vault, clock }),
       browserCookie,
+      personSignIn: hosts.personSignIn,
       publicUrl,
       confirmation: settings.CONNECT_CONFIRMATION,
     }),

@@ -12,6 +12,8 @@ type Deps = {
   readonly audience: string
   readonly mapping: ClaimMapping
   readonly access: Pick<AccessStore, 'findTenant' | 'ensurePrincipal'>
+  /** Whether people can sign in in a browser as well, so that links of theirs may ask them to. */
+  readonly canSignIn: boolean
   readonly clock: Clock
 }
 
@@ -76,7 +78,8 @@ export function createVerifyOidcToken(deps: Deps): VerifyCaller {
     if (tenant === null) throw refused('unknown tenant')
     const { kind, subject } = principal
     const id = await access.ensurePrincipal({ tenantId: tenant.id, kind, subject })
-    return { principal: { ...principal, id, tenantId: tenant.id }, credentialId: null, expiresAt }
+    const isRecognisable = deps.canSignIn && kind === 'user'
+    return { principal: { ...principal, id, tenantId: tenant.id, isRecognisable }, credentialId: null, expiresAt }
   }
 }
 

@@ -71,5 +71,11 @@ export type PersonSessions = ReturnType<typeof createPersonSessions>
 
 /** What a recognised person may do: what a member may. */
 export function principalOf({ person }: PersonSession): Principal {
-  return { ...person, role: 'member', scopes: new Set(scopesOfRole('member')), label: person.subject }
+  return {
+    ...person,
+    role: 'member',
+    scopes: new Set(scopesOfRole('member')),
+    label: person.subject,
+    isRecognisable: true,
+  }
 }

@@ -29,6 +29,7 @@ export function createVerifyAccessToken({ readAccessToken, publicUrl }: Deps) {
         role: 'member',
         scopes: new Set(['connectors:proxy']),
         label: grant.clientName,
+        isRecognisable: principal.kind === 'user',
       },
       credentialId: grant.id,
       expiresAt: expiryOf(claims),

@@ -42,6 +42,7 @@ export function createMintTicket({ tickets, vault, clock, ticketTtlMs }: Deps) {
       grantEpoch: connection.grantEpoch,
       initiatorPrincipalId: request.initiator?.id ?? null,
       initiatorLabel: request.initiator?.label ?? '',
+      requiresSession: request.initiator?.isRecognisable === true,
       redirectUrl: request.redirectUrl,
       wantsCompletion: request.wantsCompletion === true,
       authorization: request.authorization,
@@ -56,6 +57,7 @@ function leadsToSamePlace(current: Ticket, request: TicketRequest): boolean {
   return (
     current.redirectUrl === request.redirectUrl &&
     current.wantsCompletion === (request.wantsCompletion === true) &&
+    current.requiresSession === (request.initiator?.isRecognisable === true) &&
     current.initiatorPrincipalId === (request.initiator?.id ?? null) &&
     isDeepStrictEqual(current.authorization, request.authorization)
   )

@@ -53,6 +53,8 @@ export type Ticket = {
   readonly grantEpoch: number
   readonly initiatorPrincipalId: string | null
   readonly initiatorLabel: string
+  /** Begun by a person whom we can recognise: only a session of theirs may go on from it. */
+  readonly requiresSession: boolean
   readonly redirectUrl: string | null
   /** Whether the callback only parks the code, until the initiator posts the completion. */
   readonly wantsCompletion: boolean

@@ -1,4 +1,5 @@
 import type { Context } from 'koa'
+import type { RedeemConnectToken } from '../authorization-server/connect-token.ts'
 import type { PersonSession, PersonSessions, PersonStore } from '../authorization-server/person-session.ts'
 import { AppError } from '../kernel/app-error.ts'
 import { isDevLoginAllowed } from './dev-login.ts'
@@ -14,6 +15,7 @@ type Deps = {
   readonly people: Pick<PersonStore, 'ensure'>
   readonly personCookie: PersonCookie
   readonly formToken: FormToken
+  readonly redeemConnectToken: RedeemConnectToken
   /** Null where there is no login at an organisation. */
   readonly sendToLogin: SendToLogin | null
   readonly publicUrl: URL
@@ -26,6 +28,8 @@ export type Asked = {
   readonly purpose: string
   /** Where a name is enough, it is one of this tenant. */
   readonly tenantId: string
+  /** Where a connect token is enough, it is one for this connector. */
+  readonly connectorId?: string
 }
 
 export type Recognised = { readonly session: PersonSession; readonly token: string }
@@ -34,13 +38,14 @@ export type Recognised = { readonly session: PersonSession; readonly token: stri
 export function createPersonSignIn(deps: Deps) {
   const { personSessions, personCookie, formToken, publicUrl } = deps
 
-  function ask(ctx: Context, { subject, purpose }: Asked, problem?: SignInPage['problem']): void {
+  function ask(ctx: Context, { subject, purpose, connectorId }: Asked, problem?: SignInPage['problem']): void {
     const page = {
       action: ctx.path,
       formToken: formToken.make(subject, null),
       isDevLoginOffered: isDevLoginAllowed(ctx, publicUrl),
       isOrganisationOffered: deps.sendToLogin !== null,
       purpose,
+      isTokenTaken: connectorId !== undefined,
       ...(problem === undefined ? {} : { problem }),
     }
     sendPage(ctx, publicUrl, (nonce) => signInPage(page, nonce), problem === undefined ? 200 : 400)
@@ -78,6 +83,19 @@ export function createPersonSignIn(deps: Deps) {
           if (deps.sendToLogin === null) throw new AppError('invalid_request', 'no organisation to sign in at')
           await deps.sendToLogin(ctx, ctx.path)
           return true
+        case 'connect_token': {
+          const { connectorId, subject } = asked
+          if (connectorId === undefined) throw new AppError('invalid_request', 'no connect token is taken here')
+          const address = ctx.req.socket.remoteAddress ?? ''
+          const at = { connectorId, address, requestId: subject }
+          const person = await deps.redeemConnectToken(form.get('connect_token') ?? '', at)
+          if (person === null) ask(ctx, asked, 'connect_token')
+          else {
+            personCookie.set(ctx, await personSessions.begin(person, 'connect_token', connectorId))
+            showAgain(ctx)
+          }
+          return true
+        }
         case 'name': {
           if (!isDevLoginAllowed(ctx, publicUrl)) throw new AppError('forbidden', 'dev login is off here')
           const name = form.get('name')?.trim() ?? ''

@@ -19,4 +19,6 @@ export type Principal = {
   readonly scopes: ReadonlySet<Scope>
   /** How pages and events name the credential that was used: an API key's label. */
   readonly label: string
+  /** True where the credential is a person's own, and the person can be recognised in a browser: no API key ever is. */
+  readonly isRecognisable?: boolean
 }

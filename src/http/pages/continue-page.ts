@@ -12,6 +12,8 @@ export type ContinuePage = {
   readonly tenantName: string
   /** The label of the API key that made the link. */
   readonly initiatorLabel: string
+  /** True where whoever looks at it made the link: a person whom we recognise, through the app of that label. */
+  readonly isOwn?: boolean
   /** Who gets the use of the account: one user, one agent, or everybody in the tenant (`subject` is then ignored). */
   readonly beneficiary: { readonly scope: 'user' | 'agent' | 'tenant'; readonly subject: string }
   /** The connector's name from its metadata; the host stands in when there is none. */
@@ -37,7 +39,7 @@ export function continuePage(page: ContinuePage, nonce: string): string {
     main: html`<h1>Connect ${untrusted(name)}?</h1>
 <p class="lead"><strong>Did you start this?</strong> You are asked to let an app use an account of yours. Continue only if you began this yourself, just now.</p>
 <dl class="facts">
-${fact('Asked by', html`${untrusted(page.initiatorLabel, '(a key without a label)')} <span class="soft">an API key of ${untrusted(page.tenantName)}</span>`)}
+${fact('Asked by', initiator(page))}
 ${fact('For', beneficiary(page))}
 ${fact('Server', html`${page.upstream.host}`)}
 ${fact('You sign in at', html`${page.authorizationServer.host}`)}
@@ -50,6 +52,11 @@ ${fact('Access asked for', scopeList(page.scopes))}
 
 function fact(term: string, description: SafeHtml): SafeHtml {
   return html`<div><dt>${term}</dt><dd>${description}</dd></div>`
+}
+
+function initiator({ initiatorLabel, isOwn, tenantName }: ContinuePage): SafeHtml {
+  if (isOwn === true) return html`You <span class="soft">through ${untrusted(initiatorLabel, 'an unnamed app')}</span>`
+  return html`${untrusted(initiatorLabel, '(a key without a label)')} <span class="soft">an API key of ${untrusted(tenantName)}</span>`
 }
 
 function beneficiary({ beneficiary: { scope, subject }, tenantName }: ContinuePage): SafeHtml {

@@ -9,8 +9,15 @@ export type SignInPage = {
   readonly isOrganisationOffered: boolean
   /** What for, as a whole sentence. */
   readonly purpose: string
-  readonly problem?: 'name'
+  /** Whether a connect token makes somebody known here. */
+  readonly isTokenTaken: boolean
+  readonly problem?: 'name' | 'connect_token'
 }
+
+const problems = {
+  name: 'A name has 1 to 64 ordinary characters.',
+  connect_token: 'This token is not good here. It may be used, expired, or for another connector; ask for a new one.',
+} as const
 
 /** The question who somebody is, where no app asks for anything. */
 export function signInPage(page: SignInPage, nonce: string): string {
@@ -21,11 +28,19 @@ export function signInPage(page: SignInPage, nonce: string): string {
     nonce,
     main: html`<h1>Who are you?</h1>
 <p class="lead">${page.purpose}</p>
-${page.problem !== undefined && html`<p class="warning" role="alert"><strong>A name has 1 to 64 ordinary characters.</strong></p>`}
+${page.problem !== undefined && html`<p class="warning" role="alert"><strong>${problems[page.problem]}</strong></p>`}
 ${
   page.isOrganisationOffered &&
   html`<form class="next" method="post" action="${action}">${token}
 <button class="button" type="submit" name="action" value="organisation">Sign in with your organisation</button></form>`
+}
+${
+  page.isTokenTaken &&
+  html`<form class="next" method="post" action="${action}">${token}
+<label for="connect_token">Connect token</label>
+<p class="soft" id="connect_token_hint">You get it from the application that offered you this connector.</p>
+<input class="field" id="connect_token" name="connect_token" type="password" autocomplete="off" spellcheck="false" required maxlength="128" aria-describedby="connect_token_hint">
+<button class="button" type="submit" name="action" value="connect_token">Continue</button></form>`
 }
 ${
   page.isDevLoginOffered &&
@@ -39,6 +54,7 @@ ${
 ${
   !page.isOrganisationOffered &&
   !page.isDevLoginOffered &&
+  !page.isTokenTaken &&
   html`<p>Signing in is not set up here. Use the application that gave you the connector, or ask your administrator.</p>`
 }`,
   })

@@ -16,6 +16,8 @@ import { continuePage } from '../pages/continue-page.ts'
 import { forwardingPage } from '../pages/forwarding-page.ts'
 import { linkPage } from '../pages/link-page.ts'
 import { resultPage } from '../pages/result-page.ts'
+import type { PersonSignIn } from '../person-sign-in.ts'
+import { readForm } from '../read-form.ts'
 import { sendPage } from '../send-page.ts'
 
 /** The one callback for ever: clients that were registered by hand depend on it. */
@@ -28,18 +30,20 @@ type Deps = {
   readonly startFlow: StartFlow
   readonly receiveCallback: ReceiveCallback
   readonly browserCookie: BrowserCookie
+  readonly personSignIn: PersonSignIn
   readonly publicUrl: URL
   readonly confirmation: 'page' | 'none'
 }
 
 /** What a person's browser sees of connecting: the link, the press, and the way back. */
 export function createConnectPages(deps: Deps): Router {
-  const { presets, readTicket, startFlow, receiveCallback, browserCookie, publicUrl } = deps
+  const { presets, readTicket, startFlow, receiveCallback, browserCookie, personSignIn, publicUrl } = deps
   const router = new Router({ sensitive: true, strict: true })
 
   router.get('/connect/:ticket', async (ctx) => {
     const open = await readTicket(String(ctx.params.ticket))
     if (open === null) return sendPage(ctx, publicUrl, (nonce) => linkPage({ problem: 'unusable' }, nonce), 404)
+    if (!(await isTheirs(ctx, open, null))) return
     if (deps.confirmation === 'none' && isNavigation(ctx)) return forward(ctx, open)
     const tenant = await deps.access.findTenantById(open.connector.tenantId)
     const { connector, connection, ticket } = open
@@ -50,6 +54,7 @@ export function createConnectPages(deps: Deps): Router {
           action: ctx.path,
           tenantName: tenant?.name ?? '',
           initiatorLabel: ticket.initiatorLabel,
+          isOwn: ticket.requiresSession,
           beneficiary: { scope: connection.scope, subject: connection.subjectId },
           connectorName: connectorName(connector, preset?.metadata.name),
           upstream: new URL(connector.url),
@@ -65,7 +70,7 @@ export function createConnectPages(deps: Deps): Router {
     if (!isOwnForm(ctx, publicUrl)) throw new AppError('forbidden', 'press came from another site')
     const open = await readTicket(String(ctx.params.ticket))
     if (open === null) return sendPage(ctx, publicUrl, (nonce) => linkPage({ problem: 'unusable' }, nonce), 404)
-    await forward(ctx, open)
+    if (await isTheirs(ctx, open, await readForm(ctx.req))) await forward(ctx, open)
   })
 
   router.get(callbackPath, async (ctx) => {
@@ -100,6 +105,34 @@ export function createConnectPages(deps: Deps): Router {
   })
 
   return router
+
+  /**
+   * Whether this browser may go on from the link. One that a person began is for a session of theirs alone (CB-03): anybody
+   * else is asked who they are, or told that it is not theirs, and that is the answer.
+   */
+  async function isTheirs(ctx: Context, open: OpenTicket, form: ReadonlyMap<string, string> | null): Promise<boolean> {
+    const { ticket, connector } = open
+    if (!ticket.requiresSession) return true
+    const recognised = await personSignIn.recognise(ctx)
+    const asked = {
+      subject: ctx.path,
+      purpose: 'This link is for the person who asked for it. Say who you are to go on.',
+      tenantId: ticket.tenantId,
+      connectorId: connector.id,
+    }
+    const isAboutWho = form?.has('action') === true
+    if (isAboutWho) {
+      personSignIn.checkForm(form, ctx.path, recognised)
+      if (await personSignIn.answer(ctx, form, asked, recognised)) return false
+    }
+    if (recognised === null) {
+      personSignIn.ask(ctx, asked)
+      return false
+    }
+    if (recognised.session.person.id === ticket.initiatorPrincipalId) return true
+    sendPage(ctx, publicUrl, (nonce) => linkPage({ problem: 'someone_else' }, nonce), 403)
+    return false
+  }
 
   async function forward(ctx: Context, open: OpenTicket): Promise<void> {
     const target = await startFlow(open, browserCookie.ensure(ctx))

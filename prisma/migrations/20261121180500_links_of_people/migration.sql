@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "tickets" ADD COLUMN     "requires_session" BOOLEAN NOT NULL DEFAULT false;
