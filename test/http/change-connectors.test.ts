@@ -94,6 +94,7 @@ describe('changing and deleting connectors', () => {
       ['client', { client_id: 'another' }],
       ['kind of authorization', { auth: { type: 'none' } }],
     ] as const) {
+      // @guards src/connectors/update-connector.ts:createUpdateConnector
       it(`TN-06: another ${what} ends the grant, the links and the attempts, and the upstream is told`, async () => {
         count += 1
         const id = await createConnector(patchbay, upstream.url, { label: `drop ${count}` })

@@ -212,6 +212,7 @@ describe('MCP endpoint, what goes upstream', () => {
   })
 
   describe('when a browser page calls', () => {
+    // @guards src/proxy/cors.ts:createOriginPolicy
     it('AP-11: an origin that is not allowed is answered 403, before credentials are looked at', async () => {
       for (const origin of [
         'https://evil.example',

@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { pageHeaders } from '../../../src/http/pages/page-headers.ts'
 
 describe('pageHeaders', () => {
+  // @guards src/http/pages/page-headers.ts:pageHeaders
   it('AP-12, CB-11, CN-08: allows the own style, data images and own forms, and nothing else', () => {
     expect(pageHeaders({ nonce: 'N0nce_-', isHttps: false })).to.deep.equal({
       'Content-Type': 'text/html; charset=utf-8',
