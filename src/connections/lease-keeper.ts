@@ -40,6 +40,8 @@ export type LeaseKeeper = {
   take(references: readonly LeaseReference[]): Promise<Leased[]>
   /** The same for up to `limit` connections of an issuer that are due at `now`. */
   takeDue(issuer: string, now: Date, limit: number): Promise<Leased[]>
+  /** The same for those of them whose last refresh has no known end. */
+  takeCutOff(issuer: string, now: Date, limit: number): Promise<Leased[]>
   /**
    * Makes sure of a lease before a token is spent: prolongs it, where it is no longer fresh.
    *
@@ -155,6 +157,9 @@ export function createLeaseKeeper({ leases, clock, monotonic, owner, timings }: 
 
     takeDue: (issuer, now, limit) =>
       keepAll(() => leases.takeDueLeases({ issuer, now, limit }, owner, timings.leaseMs)),
+
+    takeCutOff: (issuer, now, limit) =>
+      keepAll(() => leases.takeCutOffLeases({ issuer, now, limit }, owner, timings.leaseMs)),
 
     async secure({ connection, lease }) {
       if (!lease.isHeld()) return false

@@ -50,6 +50,15 @@ export type LeaseStore = {
    */
   takeDueLeases(due: { issuer: string; now: Date; limit: number }, owner: string, leaseMs: number): Promise<LeasedRow[]>
   /**
+   * The same for those of them whose last refresh has no known end, however many others are longer overdue: many servers
+   * give the same answer again for half a minute only.
+   */
+  takeCutOffLeases(
+    due: { issuer: string; now: Date; limit: number },
+    owner: string,
+    leaseMs: number,
+  ): Promise<LeasedRow[]>
+  /**
    * Prolongs leases that are still held, in one statement.
    *
    * @returns the ids of those

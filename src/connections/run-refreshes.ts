@@ -19,7 +19,7 @@ export type RunTimings = {
 type Deps = {
   readonly due: Pick<DueStore, 'begin' | 'putBack'>
   readonly issuers: Pick<IssuerKeeper, 'takePlaces'>
-  readonly leases: Pick<LeaseKeeper, 'take' | 'takeDue' | 'giveBack'>
+  readonly leases: Pick<LeaseKeeper, 'take' | 'takeDue' | 'takeCutOff' | 'giveBack'>
   readonly renewLeased: RenewLeased
   readonly expireAccess: ExpireAccess
   readonly reach: ReachFaultPoint
@@ -42,6 +42,8 @@ export type RunReport = {
 }
 
 const maxChunk = 50
+/** How often a run looks for refreshes that a dead process left half done, and which go before all others. */
+const lookMs = 1000
 /** A job knows which version it was made for; a new grant begins at version 0 again, and is renewed all the same. */
 const anyEpoch = (reference: DueReference) => ({ ...reference, grantEpoch: null })
 
@@ -95,10 +97,17 @@ export function createRunRefreshes(deps: Deps) {
     let hasMore = true
     let refilling: Promise<void> | undefined
     let chunk = places.count
+    let lookAt = 0
 
     const mayGoOn = () => places.mayAsk() && !isStopping() && (named.length > 0 || monotonic() < deadline)
 
     async function refill(): Promise<void> {
+      if (monotonic() >= lookAt) {
+        const cutOff = await leases.takeCutOff(issuer, clock.now(), chunk)
+        if (cutOff.length < chunk) lookAt = monotonic() + lookMs
+        ready.push(...cutOff)
+        if (cutOff.length > 0) return
+      }
       const wanted = named.splice(0, chunk)
       if (wanted.length > 0) ready.push(...(await leases.take(wanted.map(anyEpoch))))
       else {

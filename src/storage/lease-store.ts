@@ -30,16 +30,21 @@ const take = {
     ${leaseFree('$5', '$6')}`,
 }
 
-const takeDue = {
-  name: 'take-due-leases',
-  text: `WITH free AS MATERIALIZED (
+const takeDueWhere = (condition: string) => `WITH free AS MATERIALIZED (
       ${free}
       FROM connections c
       WHERE c.issuer = $1 AND c.next_refresh_at <= $2::timestamptz AND c.is_active
-        AND (c.lease_until IS NULL OR c.lease_until < now())
+        AND (c.lease_until IS NULL OR c.lease_until < now()) AND ${condition}
       ORDER BY c.next_refresh_at LIMIT $3
       FOR UPDATE OF c SKIP LOCKED)
-    ${leaseFree('$4', '$5')}`,
+    ${leaseFree('$4', '$5')}`
+
+const takeDue = { name: 'take-due-leases', text: takeDueWhere('true') }
+
+// they became due when the lease of the dead process ran out, so only the latest minutes of what is due are looked through
+const takeCutOff = {
+  name: 'take-cut-off-leases',
+  text: takeDueWhere("c.refresh_started_at IS NOT NULL AND c.next_refresh_at > $2::timestamptz - interval '2 minutes'"),
 }
 
 const renew = {
@@ -71,6 +76,12 @@ export function createPostgresLeaseStore(pool: pg.Pool): LeaseStore {
     async takeDueLeases({ issuer, now, limit }, owner, leaseMs) {
       const values = [issuer, now, limit, owner, leaseMs]
       const { rows } = await pool.query<Readonly<Record<string, unknown>>>({ ...takeDue, values })
+      return rows.map(toLeased)
+    },
+
+    async takeCutOffLeases({ issuer, now, limit }, owner, leaseMs) {
+      const values = [issuer, now, limit, owner, leaseMs]
+      const { rows } = await pool.query<Readonly<Record<string, unknown>>>({ ...takeCutOff, values })
       return rows.map(toLeased)
     },
 

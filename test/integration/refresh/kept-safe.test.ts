@@ -101,6 +101,28 @@ describe('a refresh while the database falters', () => {
 })
 
 describe('a refresh whose end nobody saw', () => {
+  // @guards src/storage/lease-store.ts:takeCutOff
+  it('REL-03: goes before everything that a run was told to do', async () => {
+    const patchbay = await startPatchbay()
+    const upstream = await startScriptedOAuth({ expiresInSeconds: 3600 })
+    try {
+      const plain = await connectTo(patchbay, upstream, { label: 'plain' })
+      const cut = await connectTo(patchbay, upstream, { label: 'cut off' })
+      await updateRow(patchbay, plain, "next_refresh_at = now() - interval '1 minute'")
+      const { due, runRefreshes } = patchbay.app.refreshing
+      const [batch] = await due.claim(new Date(Date.now() + 1000), { perIssuer: 100, claimMs: 60_000 })
+      if (batch === undefined) throw new Error('one was due')
+      await updateRow(patchbay, cut, "next_refresh_at = now(), refresh_started_at = now() - interval '16 seconds'")
+      const { ended } = await runRefreshes(batch)
+      expect(ended).to.deep.equal({ refreshed: 2 })
+      const spent = upstream.tokenRequests.map(({ form }) => form.refresh_token).filter((token) => token !== undefined)
+      expect(spent).to.deep.equal([upstream.refreshTokens[1], upstream.refreshTokens[0]])
+    } finally {
+      await upstream.close()
+      await patchbay.close()
+    }
+  })
+
   // @guards src/storage/due-store.ts:createPostgresDueStore
   it('REL-03: is found again within seconds when the job that it was claimed into is lost as well', async () => {
     const patchbay = await startPatchbay()
