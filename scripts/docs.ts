@@ -45,6 +45,7 @@ function withMetrics(path: string): string {
   const [before, after] = readFileSync(new URL(path, root), 'utf8').split(
     /(?<=<!-- metrics -->\n).*(?=\n<!-- end of metrics -->)/s,
   )
+  if (after === undefined) throw new Error(`${path} lacks the marks around the table of metrics`)
   return `${before}${table}${after}`
 }
 
