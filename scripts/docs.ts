@@ -4,6 +4,7 @@ import { createApp } from '../src/app.ts'
 import { readSettings, type SettingEntry, settingTable } from '../src/config/settings.ts'
 import { Secret } from '../src/kernel/secret.ts'
 import { createLogger } from '../src/log/logger.ts'
+import { dashboard } from './chart/dashboard.ts'
 import { chartReadme } from './chart/readme.ts'
 import { valuesSchema } from './chart/values-schema.ts'
 
@@ -56,6 +57,7 @@ const documents: Record<string, string> = {
   'docs/openapi.json': `${JSON.stringify(app.openApi, null, 2)}\n`,
   'docs/operations.md': withMetrics('docs/operations.md'),
   'helm/values.schema.json': `${JSON.stringify(valuesSchema(), null, 2)}\n`,
+  'helm/files/dashboard.json': dashboard(),
   'helm/README.md': chartReadme(readFileSync(new URL('helm/values.yaml', root), 'utf8')),
 }
 

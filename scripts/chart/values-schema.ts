@@ -133,6 +133,14 @@ const values = z.strictObject({
     interval: text('How often metrics are read.'),
     labels: map('Labels by which Prometheus finds it.'),
   }),
+  prometheusRule: z.strictObject({
+    enabled: z.boolean().describe('The alert rules of `files/alerts.yaml` (Prometheus Operator).'),
+    labels: map('Labels by which Prometheus finds them.'),
+  }),
+  dashboard: z.strictObject({
+    enabled: z.boolean().describe("The dashboard of `files/dashboard.json` in a ConfigMap, for Grafana's sidecar."),
+    labels: map('Labels by which the sidecar finds it.'),
+  }),
   serviceAccount: z.strictObject({
     create: z.boolean().describe('Make one; it has no token.'),
     name: text('Default: the name of the release.'),
