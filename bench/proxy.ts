@@ -10,6 +10,8 @@ import { startTargets, type Target } from './targets.ts'
 
 const rounds = Number(process.env.ROUNDS ?? 5)
 const seconds = Number(process.env.SECONDS ?? 4)
+/** V8 is not done with compiling before some ten thousand calls, in each process. */
+const warmUpSeconds = 10
 const connections = 64
 const call = (kind: 'json' | 'stream') =>
   JSON.stringify({
@@ -55,7 +57,7 @@ async function compare(title: string, among: readonly Target[], body: string) {
   const results = new Map(among.map(({ name }) => [name, { rates: [] as number[], costs: [] as number[] }]))
   for (let round = -1; round < rounds; round += 1) {
     for (const target of among) {
-      const result = await measureLoad(target, body, { connections, seconds: round < 0 ? 2 : seconds, perSecond: 0 })
+      const result = await measureLoad(target, body, { connections, seconds: round < 0 ? warmUpSeconds : seconds, perSecond: 0 })
       if (round < 0) continue
       results.get(target.name)?.rates.push(result.perSecond)
       results.get(target.name)?.costs.push(result.cpuMicroseconds)
