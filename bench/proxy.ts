@@ -57,7 +57,11 @@ async function compare(title: string, among: readonly Target[], body: string) {
   const results = new Map(among.map(({ name }) => [name, { rates: [] as number[], costs: [] as number[] }]))
   for (let round = -1; round < rounds; round += 1) {
     for (const target of among) {
-      const result = await measureLoad(target, body, { connections, seconds: round < 0 ? warmUpSeconds : seconds, perSecond: 0 })
+      const result = await measureLoad(target, body, {
+        connections,
+        seconds: round < 0 ? warmUpSeconds : seconds,
+        perSecond: 0,
+      })
       if (round < 0) continue
       results.get(target.name)?.rates.push(result.perSecond)
       results.get(target.name)?.costs.push(result.cpuMicroseconds)
