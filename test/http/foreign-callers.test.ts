@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import { expect } from 'chai'
+import { withConnection } from '../../src/storage/ensure-database.ts'
 import { createConnector } from '../support/connecting.ts'
 import { type Answer, type Patchbay, startPatchbay } from '../support/patchbay.ts'
 import { createTestClock } from '../support/test-clock.ts'
@@ -6,7 +8,7 @@ import { createTestClock } from '../support/test-clock.ts'
 /** An operation of the REST API, as its document names it, and how to call it with something of somebody's. */
 type Row = {
   /** Whose object the path names; null: it names none. */
-  readonly of: 'connector' | 'webhook' | 'apiKey' | null
+  readonly of: 'connector' | 'webhook' | 'apiKey' | 'grant' | null
   readonly body?: object
 }
 
@@ -24,6 +26,9 @@ const rows: Readonly<Record<string, Row>> = {
   'POST /connectors/{id}/refresh': { of: 'connector' },
   'GET /connectors/{id}/events': { of: 'connector' },
   'POST /connectors/{id}/connect-tokens': { of: 'connector', body: { subject: 'mallory' } },
+  'GET /connectors/{id}/install': { of: 'connector' },
+  'GET /grants': { of: null },
+  'DELETE /grants/{id}': { of: 'grant' },
   'POST /doctor': { of: null, body: { url } },
   'GET /events': { of: null },
   'GET /webhooks': { of: null },
@@ -46,7 +51,7 @@ const nobody = '019b0000-0000-7000-8000-00000000dead'
 describe('foreign callers, at every route of the document', () => {
   const clock = createTestClock()
   let bay: Patchbay
-  let objects: Readonly<Record<'connector' | 'webhook' | 'apiKey', string>>
+  let objects: Readonly<Record<'connector' | 'webhook' | 'apiKey' | 'grant', string>>
   let strangers: Readonly<Record<string, string>>
   let expired: string
   let strangeToken: string
@@ -57,8 +62,19 @@ describe('foreign callers, at every route of the document', () => {
     const apiKey = await bay.request('POST', '/api/v1/api-keys', {
       body: { label: 'k', kind: 'user', subject: 'k' },
     })
+    const connector = await createConnector(bay, url, { key: alice, client_id: 'c', client_secret: 'secret-of-alice' })
+    const grant = randomUUID()
+    await withConnection(bay.databaseUrl, (client) =>
+      client.query(
+        `INSERT INTO grants (id, tenant_id, connector_id, principal_id, client_id, client_name, resource, scope, expires_at)
+         SELECT $1, tenant_id, id, created_by_principal_id, 'host', 'Host', url, 'mcp', now() + interval '10 years'
+           FROM connectors WHERE id = $2`,
+        [grant, connector],
+      ),
+    )
     objects = {
-      connector: await createConnector(bay, url, { key: alice, client_id: 'c', client_secret: 'secret-of-alice' }),
+      connector,
+      grant,
       webhook: webhook.body.id,
       apiKey: apiKey.body.id,
     }
@@ -118,7 +134,9 @@ describe('foreign callers, at every route of the document', () => {
         const answer = told(await call(operation, objects[of], key))
         expect(answer, who).to.deep.equal(told(await call(operation, nobody, key)))
         // who may not use the route at all hears that, of whatever id
-        expect(answer.status, who).to.be.oneOf(who === 'another user' && of !== 'connector' ? [403] : [404])
+        expect(answer.status, who).to.be.oneOf(
+          who === 'another user' && ['webhook', 'apiKey'].includes(of) ? [403] : [404],
+        )
       }
     })
   }
