@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { createApp } from '../../src/app.ts'
 import { readSettings } from '../../src/config/settings.ts'
 import { Secret } from '../../src/kernel/secret.ts'
@@ -6,6 +7,7 @@ import { createQueueBackend } from '../../src/queue/queue-backend.ts'
 import { openPool } from '../../src/storage/prisma-client.ts'
 
 /** The plain way to use a job queue: one job for each connection, which then goes the way of whoever asks for one refresh. */
+let isRunning = false
 const settings = readSettings(process.env)
 const databaseUrl = new Secret(process.env.DATABASE_URL ?? '')
 const app = createApp({ settings, databaseUrl, log: createLogger('info'), env: process.env })
@@ -26,15 +28,19 @@ const claim = `UPDATE connections SET next_refresh_at = now() + interval '10 min
     SELECT id FROM connections WHERE next_refresh_at <= now() ORDER BY next_refresh_at LIMIT 200 FOR UPDATE SKIP LOCKED)
   RETURNING id, tenant_id AS "tenantId"`
 
+const pollMs = 100
+
 process.on('message', async () => {
+  if (isRunning) return
+  isRunning = true
   for (;;) {
     const { rows } = await pool.query<{ id: string; tenantId: string }>(claim)
-    if (rows.length === 0) break
+    // whoever waited too long for a place at its issuer is given back, and comes again
+    if (rows.length === 0) await delay(pollMs)
     await queue.addBulk(
       rows.map((data) => ({ name: 'bench', data, opts: { removeOnComplete: true, removeOnFail: true } })),
     )
   }
-  process.send?.('done')
 })
 process.once('disconnect', () => process.exit())
 await worker.waitUntilReady()
