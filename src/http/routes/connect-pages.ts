@@ -43,7 +43,7 @@ export function createConnectPages(deps: Deps): Router {
   router.get('/connect/:ticket', async (ctx) => {
     const open = await readTicket(String(ctx.params.ticket))
     if (open === null) return sendPage(ctx, publicUrl, (nonce) => linkPage({ problem: 'unusable' }, nonce), 404)
-    if (!(await isTheirs(ctx, open, null))) return
+    if (!(await isTheirs(ctx, open))) return
     if (deps.confirmation === 'none' && isNavigation(ctx)) return forward(ctx, open)
     const tenant = await deps.access.findTenantById(open.connector.tenantId)
     const { connector, connection, ticket } = open
@@ -70,7 +70,7 @@ export function createConnectPages(deps: Deps): Router {
     if (!isOwnForm(ctx, publicUrl)) throw new AppError('forbidden', 'press came from another site')
     const open = await readTicket(String(ctx.params.ticket))
     if (open === null) return sendPage(ctx, publicUrl, (nonce) => linkPage({ problem: 'unusable' }, nonce), 404)
-    if (await isTheirs(ctx, open, await readForm(ctx.req))) await forward(ctx, open)
+    if (await isTheirs(ctx, open)) await forward(ctx, open)
   })
 
   router.get(callbackPath, async (ctx) => {
@@ -110,9 +110,10 @@ export function createConnectPages(deps: Deps): Router {
    * Whether this browser may go on from the link. One that a person began is for a session of theirs alone (CB-03): anybody
    * else is asked who they are, or told that it is not theirs, and that is the answer.
    */
-  async function isTheirs(ctx: Context, open: OpenTicket, form: ReadonlyMap<string, string> | null): Promise<boolean> {
+  async function isTheirs(ctx: Context, open: OpenTicket): Promise<boolean> {
     const { ticket, connector } = open
     if (!ticket.requiresSession) return true
+    const form = ctx.method === 'POST' ? await readForm(ctx.req) : null
     const recognised = await personSignIn.recognise(ctx)
     const asked = {
       subject: ctx.path,

@@ -119,7 +119,9 @@ describe('npm start', function () {
     it('lets keys be made, listed and revoked beside it', async () => {
       const made = JSON.parse((await patchbay('api-keys', 'create', '--label', 'script', '--json')).stdout)
       expect(await statusWith(made.key)).to.equal(200)
-      expect((await patchbay('api-keys', 'list')).stdout).to.match(new RegExp(`^${made.id} .*active +script$`, 'm'))
+      expect((await patchbay('api-keys', 'list')).stdout).to.match(
+        new RegExp(`^${made.id} .*active +\\S+ +script$`, 'm'),
+      )
       await patchbay('api-keys', 'revoke', made.id)
       expect(await statusWith(made.key)).to.equal(401)
       const again = await patchbay('api-keys', 'revoke', 'x').catch((error: unknown) => error)
