@@ -6,7 +6,7 @@ import { createApp } from '../src/app.ts'
 import { readSettings } from '../src/config/settings.ts'
 import { Secret } from '../src/kernel/secret.ts'
 import { createLogger } from '../src/log/logger.ts'
-import { prepareDatabase } from '../src/prepare-database.ts'
+import { prepareDatabase } from '../src/process/prepare-database.ts'
 import { startEmbeddedPostgres } from '../src/storage/embedded-postgres.ts'
 
 /** So many that none of them comes near the limit on calls per second. */

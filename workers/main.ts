@@ -1,11 +1,11 @@
 import { createApp } from '../src/app.ts'
 import { createLogger } from '../src/log/logger.ts'
-import { startMetricsServer } from '../src/metrics-server.ts'
-import { tellFailing } from '../src/readiness.ts'
-import { requireKeys } from '../src/require-keys.ts'
-import { runProcess } from '../src/run-process.ts'
+import { startMetricsServer } from '../src/process/metrics-server.ts'
+import { tellFailing } from '../src/process/readiness.ts'
+import { requireKeys } from '../src/process/require-keys.ts'
+import { runProcess } from '../src/process/run-process.ts'
+import { readUsableSettings } from '../src/process/usable-settings.ts'
 import { findDatabase } from '../src/storage/find-database.ts'
-import { readUsableSettings } from '../src/usable-settings.ts'
 import { startWorker } from './start-worker.ts'
 
 /** The worker process: `node dist/workers/main.js`. Any number of them may run. */

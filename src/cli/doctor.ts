@@ -21,7 +21,7 @@ export function addDoctorCommand(program: Command): void {
 async function run(url: string, { json = false, clientId }: Options): Promise<void> {
   const [outside, doctor, { readSettings }, { defaultTimings }, { createLogger }, rendering, { representDiagnosis }] =
     await Promise.all([
-      import('../outside.ts'),
+      import('../composition/outside.ts'),
       import('../doctor/diagnose.ts'),
       import('../config/settings.ts'),
       import('../config/timings.ts'),

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net'
-import { PortError } from '../port-error.ts'
+import { PortError } from '../process/port-error.ts'
 
 /**
  * Finds out early whether a port can be had, before a database is started for nothing.

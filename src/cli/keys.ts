@@ -68,7 +68,7 @@ async function withKeys<T>(use: (parts: Parts) => Promise<T>): Promise<T> {
     import('../vault/key-check.ts'),
     import('../vault/vault.ts'),
     import('../storage/key-check-store.ts'),
-    import('../compose-keys.ts'),
+    import('../composition/with-sealed-store.ts'),
   ])
   const { ENCRYPTION_KEYS: setting, DATA_DIR: dataDir, ...rest } = readSettings(process.env)
   const databaseUrl = await requireDatabase({ ...rest, ENCRYPTION_KEYS: setting, DATA_DIR: dataDir })

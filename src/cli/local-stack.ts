@@ -4,7 +4,7 @@ import type { Settings } from '../config/settings.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { Secret } from '../kernel/secret.ts'
 import type { Logger } from '../log/logger.ts'
-import type { ProcessControl } from '../run-process.ts'
+import type { ProcessControl } from '../process/run-process.ts'
 import { startEmbeddedPostgres } from '../storage/embedded-postgres.ts'
 import { acquireInstanceLock, type InstanceLock } from '../storage/instance-lock.ts'
 import { preloadSchemaEngine } from '../storage/schema-engine.ts'
@@ -121,11 +121,11 @@ async function together<const T extends readonly unknown[]>(
 async function loadProgram() {
   const parts = await Promise.all([
     import('../app.ts'),
-    import('../http-server.ts'),
-    import('../metrics-server.ts'),
-    import('../prepare-database.ts'),
-    import('../readiness.ts'),
-    import('../require-keys.ts'),
+    import('../process/http-server.ts'),
+    import('../process/metrics-server.ts'),
+    import('../process/prepare-database.ts'),
+    import('../process/readiness.ts'),
+    import('../process/require-keys.ts'),
   ])
   const [{ createApp }, { startHttpServer }, { startMetricsServer }, { prepareDatabase }, ...rest] = parts
   const [{ tellFailing }, { requireKeys }] = rest

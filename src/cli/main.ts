@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
 import { productVersion } from '../config/product-version.ts'
-import { describeStartFailure } from '../run-process.ts'
+import { describeStartFailure } from '../process/run-process.ts'
 import { addApiKeyCommands } from './api-keys.ts'
 import { addDoctorCommand } from './doctor.ts'
 import { addKeyCommands } from './keys.ts'

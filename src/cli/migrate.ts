@@ -11,7 +11,7 @@ export function addMigrateCommand(program: Command): void {
       const settings = readSettings(process.env)
       const databaseUrl = await findDatabase(settings.DATABASE_URL, settings.DATA_DIR)
       if (databaseUrl === null) throw new Error('No database. Set DATABASE_URL.')
-      const { prepareDatabase } = await import('../prepare-database.ts')
+      const { prepareDatabase } = await import('../process/prepare-database.ts')
       await prepareDatabase(databaseUrl, { MIGRATE: 'auto' }, createLogger('info'))
       console.log('The database is up to date.')
     })

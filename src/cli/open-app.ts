@@ -1,7 +1,7 @@
 import { type App, createApp } from '../app.ts'
 import { readSettings } from '../config/settings.ts'
 import { createLogger } from '../log/logger.ts'
-import { requireKeys } from '../require-keys.ts'
+import { requireKeys } from '../process/require-keys.ts'
 import { requireDatabase } from './require-database.ts'
 
 /**

@@ -62,7 +62,7 @@ export function addPresetCommands(program: Command): void {
 async function openCatalog(): Promise<PresetCatalog> {
   const [{ readSettings }, { createCatalog }] = await Promise.all([
     import('../config/settings.ts'),
-    import('../compose-catalog.ts'),
+    import('../composition/compose-catalog.ts'),
   ])
   return createCatalog(readSettings(process.env), process.env)
 }

@@ -1,4 +1,4 @@
-import type { EgressParts } from '../../src/outside.ts'
+import type { EgressParts } from '../../src/composition/outside.ts'
 import { startTlsServer } from '../integration/egress/canary.ts'
 import { certificate } from '../integration/egress/tls-fixture.ts'
 

@@ -78,7 +78,7 @@ describe('a server of 2025-03-26 that publishes nothing', () => {
     })
     after(() => patchbay.close())
 
-    // @guards src/outside.ts:isLegacyFallbackAllowed
+    // @guards src/composition/outside.ts:isLegacyFallbackAllowed
     it('PK-01: is refused, and nothing is guessed', async () => {
       const before = upstream.received.length
       const id = await createConnector(patchbay, upstream.url)

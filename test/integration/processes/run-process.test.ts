@@ -10,7 +10,7 @@ describe('runProcess', () => {
     ['throw', 'uncaughtException'],
     ['reject', 'unhandledRejection'],
   ] as const) {
-    // @guards src/run-process.ts:end
+    // @guards src/process/run-process.ts:end
     it(`AP-10: logs a failure that nobody caught (${event}), and ends in order`, async () => {
       program = runProgram('fail-later')
       expect(await program.readLine()).to.equal('runs')

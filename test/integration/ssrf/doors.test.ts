@@ -1,6 +1,6 @@
 import { expect } from 'chai'
+import type { EgressParts } from '../../../src/composition/outside.ts'
 import type { AddressPolicy } from '../../../src/egress/address-policy.ts'
-import type { EgressParts } from '../../../src/outside.ts'
 import { withConnection } from '../../../src/storage/ensure-database.ts'
 import { createConnector } from '../../support/connecting.ts'
 import { openGate } from '../../support/open-gate.ts'

@@ -2,7 +2,7 @@
 // it is ended in order.
 import { once } from 'node:events'
 import { createLogger } from '../../../src/log/logger.ts'
-import { runProcess } from '../../../src/run-process.ts'
+import { runProcess } from '../../../src/process/run-process.ts'
 
 const log = createLogger('info')
 await runProcess(log, async () => ({

@@ -7,15 +7,15 @@
 //   CALLS_FROM    the loopback address by which its token requests are told from those of others
 // Says {"running": true} to its parent, and {"halted": <connection id>} for each refresh that stopped.
 import { createApp } from '../../../src/app.ts'
-import type { RefreshParts } from '../../../src/compose-refresh.ts'
+import type { RefreshParts } from '../../../src/composition/compose-refresh.ts'
 import { defaultTimings } from '../../../src/config/timings.ts'
 import type { LeaseStore } from '../../../src/connections/lease-store.ts'
-import { startHttpServer } from '../../../src/http-server.ts'
 import { createLogger } from '../../../src/log/logger.ts'
-import { runProcess } from '../../../src/run-process.ts'
+import { startHttpServer } from '../../../src/process/http-server.ts'
+import { runProcess } from '../../../src/process/run-process.ts'
+import { readUsableSettings } from '../../../src/process/usable-settings.ts'
 import { withConnection } from '../../../src/storage/ensure-database.ts'
 import { findDatabase } from '../../../src/storage/find-database.ts'
-import { readUsableSettings } from '../../../src/usable-settings.ts'
 import { startWorker } from '../../../workers/start-worker.ts'
 
 const { env } = process

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
-import { packageRoot } from './config/package-root.ts'
-import type { Settings } from './config/settings.ts'
-import { loadPresets } from './presets/load-presets.ts'
-import { createPresetCatalog, type PresetCatalog } from './presets/match-preset.ts'
+import { packageRoot } from '../config/package-root.ts'
+import type { Settings } from '../config/settings.ts'
+import { loadPresets } from '../presets/load-presets.ts'
+import { createPresetCatalog, type PresetCatalog } from '../presets/match-preset.ts'
 
 type PresetSettings = Pick<Settings, 'PRESETS_DIR' | 'PRESETS_MODE' | 'CONNECTOR__PRESETS'>
 

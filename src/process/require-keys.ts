@@ -1,10 +1,10 @@
-import { withSealedStore } from './compose-keys.ts'
-import type { Settings } from './config/settings.ts'
-import type { Secret } from './kernel/secret.ts'
-import { createPostgresKeyCheckStore } from './storage/key-check-store.ts'
-import { readKeyring, requireKeysOfDatabase } from './vault/key-check.ts'
-import { readKeyUsage, requireEveryKey } from './vault/key-usage.ts'
-import { createVault } from './vault/vault.ts'
+import { withSealedStore } from '../composition/with-sealed-store.ts'
+import type { Settings } from '../config/settings.ts'
+import type { Secret } from '../kernel/secret.ts'
+import { createPostgresKeyCheckStore } from '../storage/key-check-store.ts'
+import { readKeyring, requireKeysOfDatabase } from '../vault/key-check.ts'
+import { readKeyUsage, requireEveryKey } from '../vault/key-usage.ts'
+import { createVault } from '../vault/vault.ts'
 
 type KeySettings = Pick<Settings, 'ENCRYPTION_KEYS' | 'ENCRYPTION_ALLOW_MISSING' | 'DATA_DIR'>
 

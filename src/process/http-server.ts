@@ -1,10 +1,10 @@
 import { createServer, type Server } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { App } from './app.ts'
-import type { Settings } from './config/settings.ts'
-import type { Timings } from './config/timings.ts'
-import { serverOptions } from './http/front-door.ts'
-import type { ReadinessReport } from './http/readiness-report.ts'
+import type { App } from '../app.ts'
+import type { Settings } from '../config/settings.ts'
+import type { Timings } from '../config/timings.ts'
+import { serverOptions } from '../http/front-door.ts'
+import type { ReadinessReport } from '../http/readiness-report.ts'
 import { PortError } from './port-error.ts'
 
 export type HttpServer = {

@@ -1,6 +1,6 @@
-import type { CheckReport, ReadinessReport } from './http/readiness-report.ts'
-import type { Logger } from './log/logger.ts'
-import type { DatabaseState } from './storage/database-state.ts'
+import type { CheckReport, ReadinessReport } from '../http/readiness-report.ts'
+import type { Logger } from '../log/logger.ts'
+import type { DatabaseState } from '../storage/database-state.ts'
 
 export type ReadinessOptions = {
   readonly state: DatabaseState

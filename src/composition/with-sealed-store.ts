@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { packageRoot } from './config/package-root.ts'
-import type { Secret } from './kernel/secret.ts'
-import { withConnection } from './storage/ensure-database.ts'
-import { readSealedColumns } from './storage/sealed-columns.ts'
-import { createPostgresSealedStore } from './storage/sealed-store.ts'
-import type { SealedStore } from './vault/sealed-store.ts'
+import { packageRoot } from '../config/package-root.ts'
+import type { Secret } from '../kernel/secret.ts'
+import { withConnection } from '../storage/ensure-database.ts'
+import { readSealedColumns } from '../storage/sealed-columns.ts'
+import { createPostgresSealedStore } from '../storage/sealed-store.ts'
+import type { SealedStore } from '../vault/sealed-store.ts'
 
 /** Works on the sealed values of a database, over a connection of its own. */
 export function withSealedStore<T>(databaseUrl: Secret, use: (store: SealedStore) => Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
-import type { Spill } from './connections/spill.ts'
-import type { Metrics } from './metrics/metrics.ts'
-import type { Storage } from './storage/open-storage.ts'
+import type { Spill } from '../connections/spill.ts'
+import type { Metrics } from '../metrics/metrics.ts'
+import type { Storage } from '../storage/open-storage.ts'
 
 /** Says who knows the gauges that are about PostgreSQL, and about what waits for it. */
 export function watchStorage(metrics: Metrics, storage: Storage, spill: Pick<Spill, 'pending'>): void {

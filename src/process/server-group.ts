@@ -3,12 +3,12 @@ import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { App } from './app.ts'
-import type { Settings } from './config/settings.ts'
+import type { App } from '../app.ts'
+import type { Settings } from '../config/settings.ts'
+import { newId } from '../kernel/id.ts'
+import type { Logger } from '../log/logger.ts'
+import type { ServerGroup } from '../proxy/own-place.ts'
 import type { HttpServer } from './http-server.ts'
-import { newId } from './kernel/id.ts'
-import type { Logger } from './log/logger.ts'
-import type { ServerGroup } from './proxy/own-place.ts'
 
 type Options = {
   readonly app: Pick<App, 'createReadinessCheck'>

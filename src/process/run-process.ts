@@ -1,5 +1,5 @@
-import { isAppError } from './kernel/app-error.ts'
-import type { Logger } from './log/logger.ts'
+import { isAppError } from '../kernel/app-error.ts'
+import type { Logger } from '../log/logger.ts'
 
 export type Stoppable = { close(): Promise<void> }
 

@@ -1,8 +1,8 @@
-import { createCatalog } from './compose-catalog.ts'
-import { readSettings, type Settings, SettingsError } from './config/settings.ts'
-import { parseAllowList } from './egress/allow-list.ts'
-import { PresetsError } from './presets/presets-error.ts'
-import { parseKeyring } from './vault/keyring.ts'
+import { createCatalog } from '../composition/compose-catalog.ts'
+import { readSettings, type Settings, SettingsError } from '../config/settings.ts'
+import { parseAllowList } from '../egress/allow-list.ts'
+import { PresetsError } from '../presets/presets-error.ts'
+import { parseKeyring } from '../vault/keyring.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 

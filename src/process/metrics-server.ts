@@ -1,6 +1,6 @@
 import { createServer, type ServerResponse } from 'node:http'
-import { type ReadinessReport, readinessStatus } from './http/readiness-report.ts'
-import type { ShownMetrics } from './metrics/metrics.ts'
+import { type ReadinessReport, readinessStatus } from '../http/readiness-report.ts'
+import type { ShownMetrics } from '../metrics/metrics.ts'
 import { PortError } from './port-error.ts'
 
 export type MetricsServerOptions = {

@@ -1,12 +1,12 @@
 import { join } from 'node:path'
-import { packageRoot } from './config/package-root.ts'
-import type { Settings } from './config/settings.ts'
-import type { Secret } from './kernel/secret.ts'
-import type { Logger } from './log/logger.ts'
-import { queueMigration } from './queue/migrate-queue.ts'
-import { migrate, pendingMigrations } from './storage/migrate.ts'
-import { readMigrations } from './storage/migration-history.ts'
-import { restoredEvents } from './storage/restored-events.ts'
+import { packageRoot } from '../config/package-root.ts'
+import type { Settings } from '../config/settings.ts'
+import type { Secret } from '../kernel/secret.ts'
+import type { Logger } from '../log/logger.ts'
+import { queueMigration } from '../queue/migrate-queue.ts'
+import { migrate, pendingMigrations } from '../storage/migrate.ts'
+import { readMigrations } from '../storage/migration-history.ts'
+import { restoredEvents } from '../storage/restored-events.ts'
 
 const migrationsFolder = join(packageRoot(), 'prisma', 'migrations')
 
