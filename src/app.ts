@@ -4,6 +4,7 @@ import { createKeepHouse } from './audit/keep-house.ts'
 import { composeAccess } from './composition/compose-access.ts'
 import { composeAnnouncing } from './composition/compose-announcing.ts'
 import { composeHosts } from './composition/compose-hosts.ts'
+import { composeInsight } from './composition/compose-insight.ts'
 import { composeMcpEndpoint } from './composition/compose-mcp-endpoint.ts'
 import { composePages } from './composition/compose-pages.ts'
 import { composeRefresh, type RefreshParts } from './composition/compose-refresh.ts'
@@ -266,17 +267,20 @@ export function createApp(options: AppOptions) {
     log,
   })
   const hosts = composeHosts({ settings, storage, presets, fetch, vault, clock, log })
+  const insight = composeInsight({ settings, storage, clock, timings, metrics, log })
   const routes = [
     ...connectorRoutes,
     ...createDoctorRoutes({ diagnose, scanLimit }),
     ...announcing.apiRoutes,
     ...hosts.apiRoutes,
     ...caller.apiRoutes,
+    ...insight.apiRoutes,
   ]
   const openApi = describeApi(routes, productVersion())
 
   /** The HTTP side, for the server process. */
   function createHttp(readiness: () => Promise<ReadinessReport>): HttpParts {
+    insight.startRecording()
     const place = createOwnPlace(options.group ?? null, settings.INTERNAL_URL ?? null)
     const mcpEndpoint = composeMcpEndpoint({
       settings,
@@ -327,6 +331,7 @@ export function createApp(options: AppOptions) {
       mcpEndpoint,
       koaCallback,
       metrics: metrics.http,
+      callEnded: insight.callEnded,
       log,
       clock,
     })
@@ -359,12 +364,18 @@ export function createApp(options: AppOptions) {
     keepHouse: createKeepHouse({
       store: storage.housekeeping,
       clock,
-      keptDays: { events: settings.EVENTS_KEPT_DAYS, deliveries: settings.DELIVERIES_KEPT_DAYS },
+      keptDays: {
+        events: settings.EVENTS_KEPT_DAYS,
+        deliveries: settings.DELIVERIES_KEPT_DAYS,
+        analytics: settings.ANALYTICS_KEPT_DAYS,
+      },
     }),
     issueApiKey: caller.issueApiKey,
     bootstrapAccess: caller.bootstrapAccess,
     createHttp,
     createReadinessCheck,
+    /** Stores what was counted of calls, now: tests do not wait for the timer. */
+    storeCallCounts: insight.flush,
     /** Ends the event streams, which go on by themselves. */
     endEventStreams: announcing.endEventStreams,
     /** The description of the REST API (OpenAPI 3.1). */
@@ -372,6 +383,7 @@ export function createApp(options: AppOptions) {
     /** Waits for what runs in the background, then closes every connection. */
     async close(): Promise<void> {
       await refreshing.close()
+      await insight.stop()
       await background.drain()
       await changes.close()
       await dispatcher.close()

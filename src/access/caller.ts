@@ -7,6 +7,8 @@ export type Caller = {
   readonly credentialId: string | null
   /** When the credential ends by itself; null: it does not. */
   readonly expiresAt: Date | null
+  /** The host that holds the credential, by the name it registered under; left out where the credential does not say. */
+  readonly client?: string
 }
 
 /**

@@ -12,6 +12,7 @@ export const choreNames = [
   'grants',
   'webhook_deliveries',
   'events',
+  'call_counts',
 ] as const
 export type ChoreName = (typeof choreNames)[number]
 
@@ -25,7 +26,7 @@ type Deps = {
   readonly store: HousekeepingStore
   readonly clock: Clock
   /** How long after its end something is kept: the settings. */
-  readonly keptDays: { readonly events: number; readonly deliveries: number }
+  readonly keptDays: { readonly events: number; readonly deliveries: number; readonly analytics: number }
   /** Rows per statement (default 500), and statements per chore and run (default 20). */
   readonly batchSize?: number
   readonly maxBatches?: number
@@ -51,6 +52,7 @@ export function createKeepHouse({ store, clock, keptDays, batchSize = 500, maxBa
     grants: keptDays.events * dayMs,
     webhook_deliveries: keptDays.deliveries * dayMs,
     events: keptDays.events * dayMs,
+    call_counts: keptDays.analytics * dayMs,
   }
 
   return async (): Promise<Partial<Record<ChoreName, number>>> => {

@@ -1,4 +1,5 @@
 import type { Caller } from '../access/caller.ts'
+import { label } from '../insight/labels.ts'
 import { AppError } from '../kernel/app-error.ts'
 import { connectorResources, mcpScope } from './connector-resource.ts'
 import { expiryOf, type ReadAccessToken, refused } from './read-access-token.ts'
@@ -33,6 +34,7 @@ export function createVerifyAccessToken({ readAccessToken, publicUrl }: Deps) {
       },
       credentialId: grant.id,
       expiresAt: expiryOf(claims),
+      client: label(grant.clientName),
     }
   }
 }

@@ -282,6 +282,12 @@ export const settingTable = {
     fallback: '30',
     about: 'How long it is kept what became of the messages to webhooks, in days.',
   },
+  ANALYTICS_KEPT_DAYS: {
+    schema: number(0, 3650, 'must be days: a whole number from 0 to 3650'),
+    fallback: '90',
+    about:
+      'How long it is kept who called which tool of which connector how often, by the hour, in days. 0: nothing of it is stored.',
+  },
   HOUSEKEEPING_INTERVAL: {
     schema: z.coerce.number('must be seconds').min(0.1, 'must be 0.1 seconds or more'),
     fallback: '300',

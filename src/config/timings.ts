@@ -42,6 +42,8 @@ export const defaultTimings = {
     /** More rejections than this within the window, and than this share of the grants: then grants are kept. */
     rejections: { count: 20, share: 0.05, windowMs: 300_000, holdMs: 1_800_000 },
   },
+  /** How often each server stores what it counted of calls: a killed one loses so much at most. */
+  callCountsMs: 5_000,
   eventStream: {
     /** A comment, and the place that was read up to, when there was nothing else to send. */
     keepAliveMs: 15_000,

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, type ServerOptions, type ServerResponse, STATUS_CODES } from 'node:http'
+import { outcomeOf } from '../insight/call.ts'
+import type { CallTally } from '../insight/tally.ts'
 import type { ErrorCode } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Logger } from '../log/logger.ts'
 import type { HttpMetrics, Surface } from '../metrics/http-metrics.ts'
-import type { McpCall } from '../proxy/call.ts'
+import { type McpCall, newCall } from '../proxy/call.ts'
 import type { McpEndpoint } from '../proxy/mcp-endpoint.ts'
 
 /**
@@ -36,6 +38,8 @@ export type FrontDoorDeps = {
   /** Whatever is no MCP endpoint. */
   readonly koaCallback: Handler
   readonly metrics: HttpMetrics
+  /** Told of every call at an MCP endpoint when it is over. */
+  readonly callEnded: CallTally['add']
   readonly log: Logger
   readonly clock: Clock
 }
@@ -65,7 +69,7 @@ export function requestRecord(request: IncomingMessage): RequestRecord {
  * counts it, and logs one line when it is over.
  */
 export function createFrontDoor(deps: FrontDoorDeps): FrontDoor {
-  const { mcpEndpoint, koaCallback, metrics, log, clock } = deps
+  const { mcpEndpoint, koaCallback, metrics, callEnded, log, clock } = deps
   const hosts = new Set([deps.publicUrl.host, ...deps.allowedHosts].map((host) => host.toLowerCase()))
   const waiting: (() => void)[] = []
   let inFlight = 0
@@ -83,6 +87,7 @@ export function createFrontDoor(deps: FrontDoorDeps): FrontDoor {
       const status = response.headersSent ? response.statusCode : null
       const durationMs = clock.now().getTime() - startedAt
       metrics.ended(surface, status, durationMs)
+      if (surface === 'mcp') callEnded(record, outcomeOf(record, status, response.writableFinished), durationMs)
       const line = {
         method: request.method,
         path: record.connectorId === '' ? loggablePath(path) : path,
@@ -102,12 +107,12 @@ export function createFrontDoor(deps: FrontDoorDeps): FrontDoor {
     const queryAt = url.indexOf('?')
     const path = queryAt === -1 ? url : url.slice(0, queryAt)
     const connectorId = mcpPath.exec(path)?.[1]
-    const record = { requestId: randomUUID(), principalId: null, connectorId: connectorId ?? '', path }
+    const record = newCall(randomUUID(), path, connectorId ?? '')
     watch(request, response, record)
     if (isRetired) response.shouldKeepAlive = false
     const refusal = refusalOf(request, url, hosts)
     if (refusal !== null) refuse(response, record.requestId, refusal)
-    else if (connectorId !== undefined) mcpEndpoint.handle(request, response, record satisfies McpCall)
+    else if (connectorId !== undefined) mcpEndpoint.handle(request, response, record)
     else {
       records.set(request, record)
       response.setHeader('x-request-id', record.requestId)

@@ -4,7 +4,14 @@ export type PrincipalKind = (typeof principalKinds)[number]
 export const roles = ['admin', 'member'] as const
 export type Role = (typeof roles)[number]
 
-export const scopes = ['connectors:read', 'connectors:write', 'connectors:proxy', 'webhooks', 'admin'] as const
+export const scopes = [
+  'connectors:read',
+  'connectors:write',
+  'connectors:proxy',
+  'webhooks',
+  'analytics',
+  'admin',
+] as const
 export type Scope = (typeof scopes)[number]
 
 /** Who is asking, as their credentials say. */

@@ -1,5 +1,6 @@
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Registry } from 'prom-client'
 import { type AnnouncingMetrics, createAnnouncingMetrics } from './announcing-metrics.ts'
+import { type CallMetrics, createCallMetrics } from './call-metrics.ts'
 import { createHttpMetrics, type HttpMetrics } from './http-metrics.ts'
 import { createReadings, type Readings } from './readings.ts'
 import { createRefreshMetrics, type RefreshMetrics } from './refresh-metrics.ts'
@@ -12,6 +13,7 @@ import { createRelayMetrics, type RelayMetrics } from './relay-metrics.ts'
 export type Metrics = Readings & {
   readonly http: HttpMetrics
   readonly relay: RelayMetrics
+  readonly calls: CallMetrics
   readonly refresh: RefreshMetrics
   readonly announcing: AnnouncingMetrics
   /** The database was out of reach, read-only or out of connections for a statement. */
@@ -40,6 +42,7 @@ export function createMetrics(): Metrics {
     ...createReadings(registry),
     http: createHttpMetrics(registry),
     relay: createRelayMetrics(registry),
+    calls: createCallMetrics(registry),
     refresh: createRefreshMetrics(registry),
     announcing: createAnnouncingMetrics(registry),
     databaseFailed: () => databaseFailures.inc(),

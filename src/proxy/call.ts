@@ -1,16 +1,31 @@
 import type { ServerResponse } from 'node:http'
+import type { CallFacts } from '../insight/call.ts'
+import { unread } from '../insight/read-message.ts'
 
 /**
  * What is known of one request to an MCP endpoint before its headers are looked at. The front door makes one per
  * request and reads `principalId` for the access log.
  */
-export type McpCall = {
-  readonly connectorId: string
+export type McpCall = CallFacts & {
   /** The request's path without the query: says whether the endpoint or its alias was called. */
   readonly path: string
   readonly requestId: string
-  /** Null until the caller is known. */
-  principalId: string | null
+}
+
+/** The record of a request that has just come in. */
+export function newCall(requestId: string, path: string, connectorId: string): McpCall {
+  return {
+    requestId,
+    path,
+    connectorId,
+    tenantId: null,
+    principalId: null,
+    client: null,
+    message: unread,
+    isResolved: false,
+    isForwarded: false,
+    failure: null,
+  }
 }
 
 /** A call and where its answer goes. */

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Caller } from '../access/caller.ts'
 import type { UpstreamTarget } from '../connections/resolve-upstream.ts'
 import type { AskPeer } from '../egress/ask-peer.ts'
+import { readMessage } from '../insight/read-message.ts'
 import { AppError, isAppError } from '../kernel/app-error.ts'
 import type { Changes } from '../kernel/changes.ts'
 import type { Clock } from '../kernel/clock.ts'
@@ -27,6 +28,7 @@ import { type RelayOutcome, startRelay } from './relay.ts'
 import { readRequestBody } from './request-body.ts'
 import { type RequestHead, readRequestHead } from './request-headers.ts'
 import { type ClientFeatures, createSessionBinding, featuresOf, type SessionKeys } from './session-binding.ts'
+import { createSessionClients } from './session-clients.ts'
 import { createTranslate } from './translate.ts'
 import { unknownSession } from './unknown-session.ts'
 import type { UpstreamDispatcher } from './upstream-dispatcher.ts'
@@ -97,6 +99,7 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
   const stopEndingRevoked = endRevoked({ ...deps, visit: heartbeat.visit })
   const origins = createOriginPolicy(publicUrl, deps.allowedOrigins)
   const sessions = createSessionBinding(deps.sessionKeys)
+  const clients = createSessionClients()
   const admission = createAdmission(limits)
   const ownSession = createOwnSession({ ...deps, sessions, limits })
   const proofs = createForwardingProofs({ keys: deps.vault.deriveKeys('mcp-forward'), clock: deps.clock })
@@ -129,11 +132,14 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
     const caller = await authenticate(request, reply.call.connectorId)
     const { principal } = caller
     reply.call.principalId = principal.id
+    reply.call.tenantId = principal.tenantId
     if (!isForwarded({ method, head, reply })) await admission.take(principal)
     const reading = method === 'GET' ? noBody : readRequestBody(request, limits.maxRequestBytes)
     let resolution = await resolveUpstream(principal, reply.call.connectorId)
+    reply.call.isResolved = true
     let body = await reading
     if (body instanceof AppError) throw body
+    describeCall(incoming, caller, body)
     if (!reply.response.destroyed) {
       const { connectorId } = reply.call
       // what we answer ourselves may wait for a person, and is counted as well
@@ -144,7 +150,10 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
 
     if (mayAnswerUs(head, body)) {
       const settled = await ownSession.settle({ reply, principal, method, head, body })
-      if (settled?.kind === 'answered') return
+      if (settled?.kind === 'answered') {
+        reply.call.failure = 'needs_connection'
+        return
+      }
       if (settled?.kind === 'relay') body = settled.body
       resolution = await resolveUpstream(principal, reply.call.connectorId)
     }
@@ -162,8 +171,16 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
       if (resolution.kind === 'usable') checkReplay(target, resolution.target, attempt, body)
     }
     if (resolution.kind === 'needs_connection') {
+      reply.call.failure = 'needs_connection'
       await ownSession.answer({ reply, principal, method, head, body }, resolution)
     }
+  }
+
+  /** For what is counted. */
+  function describeCall({ method, head, reply }: Incoming, caller: Caller, body: Buffer): void {
+    const { call } = reply
+    call.message = readMessage(method, head, body, caller.client === undefined)
+    call.client = caller.client ?? call.message.client ?? clients.find(head.sessionId)
   }
 
   /** @throws AppError when the call must not be, or need not be, sent once more (REL-12: never a loop) */
@@ -190,6 +207,7 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
     const { proof, authorization, sessionId } = head
     if (proof === null) return false
     if (!proofs.isProven(proof, { method, path: reply.call.path, authorization, sessionId })) throw unknownSession()
+    reply.call.isForwarded = true
     return true
   }
 
@@ -202,14 +220,13 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
     const owner = { principal: caller.principal, connectionId: target.connectionId }
     const sessionId = head.sessionId === null ? null : sessions.open(owner, head.sessionId)
     if (head.sessionId !== null && sessionId === null) throw unknownSession()
-    const bindSession = (upstreamId: string) =>
-      upstreamId === sessionId
-        ? head.sessionId
-        : sessions.bind(
-            owner,
-            upstreamId,
-            head.sessionId === null ? featuresOfClient(body) : featuresOf(head.sessionId),
-          )
+    const bindSession = (upstreamId: string): string | null => {
+      if (upstreamId === sessionId) return head.sessionId
+      const features = head.sessionId === null ? featuresOfClient(body) : featuresOf(head.sessionId)
+      const bound = sessions.bind(owner, upstreamId, features)
+      if (bound !== null && reply.call.client !== null) clients.remember(bound, reply.call.client)
+      return bound
+    }
     if (target.translation !== null) {
       return translator.serve({
         request,
@@ -233,6 +250,7 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
 
   function refuse(reply: Reply, head: RequestHead, error: unknown): void {
     const failure = isAppError(error) ? error : new AppError('internal', 'unexpected error', { cause: error })
+    reply.call.failure = failure.code
     const status = statusOf(failure)
     if (status >= 500) {
       const { requestId, connectorId } = reply.call

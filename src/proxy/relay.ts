@@ -302,6 +302,7 @@ class Relay implements UpstreamHandler, Beating, UnderWay, Relaying {
   /** Before anything was sent the caller gets an error, after that a broken connection: never a clean end (PX-09). */
   #fail(error: AppError): void {
     const hasBegun = this.#phase === 'streaming' && this.#unsentHead === null
+    if (hasBegun) this.#attempt.reply.call.failure = error.code
     this.#finish({ kind: 'failed', error })
     if (hasBegun) this.#response.destroy()
     this.#abort?.()

@@ -6,7 +6,17 @@ const singletons = new Set(['content-type', 'mcp-session-id', 'mcp-protocol-vers
 /** What passes besides the `mcp-*` family. An allow-list: what is not named here stays here. */
 const forwarded = new Set(['accept', 'content-type', 'last-event-id', 'traceparent'])
 
-type Duty = 'drop' | 'forward' | 'session' | 'version' | 'origin' | 'connection' | 'authorization' | 'proof'
+type Duty =
+  | 'drop'
+  | 'forward'
+  | 'method'
+  | 'name'
+  | 'session'
+  | 'version'
+  | 'origin'
+  | 'connection'
+  | 'authorization'
+  | 'proof'
 
 /** What one scan of a request's headers found. */
 export type RequestHead = {
@@ -18,6 +28,9 @@ export type RequestHead = {
   /** As the caller knows it: bound, see `session-binding.ts`. Not among `forwarded`. */
   readonly sessionId: string | null
   readonly protocolVersion: string | null
+  /** `Mcp-Method` and `Mcp-Name` (MCP 2026-07-28, transports); they pass. */
+  readonly mcpMethod: string | null
+  readonly mcpName: string | null
   /** Of another process of ours that it comes from there; see `forwarding-proof.ts`. */
   readonly proof: string | null
   /** The first header that must not stand twice and does. */
@@ -38,6 +51,8 @@ export function readRequestHead(rawHeaders: readonly string[]): RequestHead {
   let authorization: string | null = null
   let sessionId: string | null = null
   let protocolVersion: string | null = null
+  let mcpMethod: string | null = null
+  let mcpName: string | null = null
   let proof: string | null = null
   let duplicate: string | null = null
   let nominated: Set<string> | null = null
@@ -72,6 +87,14 @@ export function readRequestHead(rawHeaders: readonly string[]): RequestHead {
         protocolVersion = value
         picked.push(name, value)
         break
+      case 'method':
+        mcpMethod = value
+        picked.push(name, value)
+        break
+      case 'name':
+        mcpName = value
+        picked.push(name, value)
+        break
       default:
         picked.push(name, value)
     }
@@ -87,6 +110,8 @@ export function readRequestHead(rawHeaders: readonly string[]): RequestHead {
     authorization,
     sessionId,
     protocolVersion,
+    mcpMethod,
+    mcpName,
     proof,
     duplicate,
   }
@@ -120,6 +145,10 @@ function dutyOf(lowerCase: string): Duty {
       return 'proof'
     case 'mcp-protocol-version':
       return 'version'
+    case 'mcp-method':
+      return 'method'
+    case 'mcp-name':
+      return 'name'
     case 'origin':
     case 'connection':
     case 'authorization':

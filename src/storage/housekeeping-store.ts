@@ -24,6 +24,11 @@ const chores: Readonly<Record<ChoreName, Chore>> = {
     isOver: 'next_attempt_at IS NULL AND created_at < $1',
   },
   events: { table: 'events', key: 'id', isOver: 'at < $1' },
+  call_counts: {
+    table: 'call_counts',
+    key: '(tenant_id, hour_at, connector_id, principal_id, method, tool, client, outcome)',
+    isOver: 'hour_at < $1',
+  },
 }
 
 /** Deletes what is over, a bounded number of rows per statement. */

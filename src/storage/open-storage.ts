@@ -6,6 +6,7 @@ import {
   createPrismaOauthClientStore,
   createPrismaRateCounter,
 } from './authorization-server-stores.ts'
+import { createPostgresCallCountStore } from './call-count-store.ts'
 import { createPrismaConnectionStore } from './connection-store.ts'
 import { createPrismaConnectorStore } from './connector-store.ts'
 import { createDatabaseState } from './database-state.ts'
@@ -65,6 +66,7 @@ export function openStorage({ url, poolSize, waitMs, issuerLimits, onUnavailable
     flows: told(createPrismaFlowStore(database)),
     registrations: told(createPrismaRegistrationStore(database)),
     events: told(createPrismaEventStore(database)),
+    callCounts: told(createPostgresCallCountStore(pool)),
     webhooks: told(createPrismaWebhookStore(database)),
     deliveries: told(createPrismaDeliveryStore(database)),
     presetPins: told(createPrismaPresetPinStore(database)),

@@ -27,6 +27,7 @@ const rows: Readonly<Record<string, Row>> = {
   'GET /connectors/{id}/events': { of: 'connector' },
   'POST /connectors/{id}/connect-tokens': { of: 'connector', body: { subject: 'mallory' } },
   'GET /connectors/{id}/install': { of: 'connector' },
+  'GET /analytics': { of: null },
   'GET /grants': { of: null },
   'DELETE /grants/{id}': { of: 'grant' },
   'POST /doctor': { of: null, body: { url } },

@@ -41,6 +41,7 @@ describe('createFrontDoor', () => {
       },
       koaCallback: (request, response) => koa(request, response),
       metrics: metrics.http,
+      callEnded: () => {},
       log: createLogger('info', { write: (line) => void log.push(JSON.parse(line)) }),
       clock: { now: () => new Date(now) },
     })

@@ -34,6 +34,7 @@ const rows: Readonly<Record<string, { readonly about: Kind; readonly body?: obje
   'GET /webhooks/{id}/deliveries': { about: 'webhook' },
   'POST /webhooks/{id}/deliveries/{delivery_id}/replay': { about: 'webhook' },
   'POST /webhooks/{id}/replay': { about: 'webhook', body: { since: '2026-01-01T00:00:00Z' } },
+  'GET /analytics': { about: 'own' },
   'GET /grants': { about: 'own' },
   'DELETE /grants/{id}': { about: 'grant' },
   'POST /api-keys': { about: 'own', body: { label: 'x' } },

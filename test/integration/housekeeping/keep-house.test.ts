@@ -31,7 +31,7 @@ describe('housekeeping', () => {
     createKeepHouse({
       store: createPostgresHousekeepingStore(pool),
       clock,
-      keptDays: { events: 90, deliveries: 30 },
+      keptDays: { events: 90, deliveries: 30, analytics: 90 },
       ...options,
     })()
   const query = (sql: string, values: unknown[] = []) =>
@@ -93,6 +93,11 @@ describe('housekeeping', () => {
       await query(
         `INSERT INTO events (id, tenant_id, connector_id, type, at) VALUES ($1, $2, $3, 'connector.created', $4)`,
         [randomUUID(), tenant, connectorId, at(age)],
+      )
+      await query(
+        `INSERT INTO call_counts (tenant_id, hour_at, connector_id, principal_id, method, tool, client, outcome, calls, total_ms)
+         VALUES ($1, $2, $3, $4, 'ping', '', '', 'ok', 1, 1)`,
+        [tenant, at(age), connectorId, person],
       )
       await query(
         `INSERT INTO webhook_deliveries (webhook_id, event_id, tenant_id, type, status, next_attempt_at, created_at)

@@ -130,6 +130,7 @@ export async function startEndpoint(options: StartOptions): Promise<StartedEndpo
     mcpEndpoint: endpoint,
     koaCallback: (_request, response) => response.writeHead(404).end('koa'),
     metrics: metrics.http,
+    callEnded: () => {},
     log: logger,
     clock: systemClock,
   })
