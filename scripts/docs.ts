@@ -7,6 +7,7 @@ import { createLogger } from '../src/log/logger.ts'
 import { dashboard } from './chart/dashboard.ts'
 import { chartReadme } from './chart/readme.ts'
 import { valuesSchema } from './chart/values-schema.ts'
+import { clientTypes } from './client-types.ts'
 
 const root = new URL('../', import.meta.url)
 
@@ -55,6 +56,7 @@ const app = compose()
 const documents: Record<string, string> = {
   'docs/configuration.md': configuration(),
   'docs/openapi.json': `${JSON.stringify(app.openApi, null, 2)}\n`,
+  'src/client/generated/api.ts': clientTypes(app.openApi),
   'docs/operations.md': withMetrics('docs/operations.md'),
   'helm/values.schema.json': `${JSON.stringify(valuesSchema(), null, 2)}\n`,
   'helm/files/dashboard.json': dashboard(),

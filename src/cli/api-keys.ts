@@ -47,6 +47,7 @@ export function addApiKeyCommands(program: Command): void {
     .command('revoke <id>')
     .description('revoke a key, at once and for good')
     .addOption(tenant())
+    .addOption(json())
     .action((id: string, options: TenantOptions) => withAccess((parts) => revoke(parts, id, options)))
 }
 
@@ -106,7 +107,7 @@ async function revoke({ access }: Access, id: string, options: TenantOptions): P
   if (!isId(id)) throw new Error('That is not the id of a key. "patchbay api-keys list" shows the ids.')
   const isFound = await access.revokeApiKey(await tenantId(access, options.tenant), id, systemClock.now())
   if (!isFound) throw new Error(`There is no key ${id} in tenant ${options.tenant}.`)
-  console.log(`Key ${id} is revoked.`)
+  console.log(options.json === true ? JSON.stringify({ id, revoked: true }) : `Key ${id} is revoked.`)
 }
 
 async function tenantId(access: Access['access'], slug: string): Promise<string> {

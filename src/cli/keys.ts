@@ -27,12 +27,13 @@ export function addKeyCommands(program: Command): void {
     .command('rotate')
     .description('seal every stored secret with the active key, the first of ENCRYPTION_KEYS')
     .option('--batch-size <rows>', 'rows per statement', readBatchSize, 200)
+    .option('--json', 'print JSON')
     .addHelpText(
       'after',
       '\nRuns beside living processes, and may be stopped and run again. All of them must know the active key already.' +
         '\nExits with 1 when secrets were left that no key at hand opens.',
     )
-    .action(async ({ batchSize }: { batchSize: number }) => {
+    .action(async ({ batchSize, json = false }: { batchSize: number; json?: boolean }) => {
       const { rotateKeys } = await import('../vault/rotate-keys.ts')
       const totals = await withKeys((parts) =>
         rotateKeys({
@@ -42,13 +43,17 @@ export function addKeyCommands(program: Command): void {
         }),
       )
       const touched = totals.filter(({ resealed, unreadable }) => resealed + unreadable > 0)
+      if (touched.some(({ unreadable }) => unreadable > 0)) process.exitCode = 1
+      if (json) {
+        console.log(JSON.stringify(touched, null, 2))
+        return
+      }
       for (const { table, column, resealed, unreadable } of touched) {
         console.log(
           `${table}.${column}: ${resealed} sealed anew${unreadable === 0 ? '' : `, ${unreadable} do not open`}`,
         )
       }
       if (touched.length === 0) console.log('Everything is sealed with the active key already.')
-      if (touched.some(({ unreadable }) => unreadable > 0)) process.exitCode = 1
     })
 }
 

@@ -3,11 +3,15 @@ import { Command } from 'commander'
 import { productVersion } from '../config/product-version.ts'
 import { describeStartFailure } from '../process/run-process.ts'
 import { addApiKeyCommands } from './api-keys.ts'
+import { addCompletionCommand } from './completion.ts'
+import { addConnectCommand } from './connect.ts'
+import { addConnectorCommands } from './connectors.ts'
 import { addDoctorCommand } from './doctor.ts'
 import { addKeyCommands } from './keys.ts'
 import { addMigrateCommand } from './migrate.ts'
 import { addPresetCommands } from './presets.ts'
 import { addStartCommand } from './start.ts'
+import { addStatusCommand } from './status.ts'
 import { addTenantCommands } from './tenants.ts'
 
 const program = new Command('patchbay')
@@ -16,12 +20,16 @@ const program = new Command('patchbay')
   .showHelpAfterError()
 
 addStartCommand(program)
-addApiKeyCommands(program)
+addStatusCommand(program)
+addConnectorCommands(program)
+addConnectCommand(program)
 addDoctorCommand(program)
+addApiKeyCommands(program)
 addKeyCommands(program)
 addMigrateCommand(program)
 addPresetCommands(program)
 addTenantCommands(program)
+addCompletionCommand(program)
 
 try {
   await program.parseAsync()

@@ -10,11 +10,12 @@ export function addPresetCommands(program: Command): void {
   presets
     .command('lint [paths...]')
     .description('find mistakes in preset files, or, without paths, in the presets of this configuration')
+    .option('--json', 'print JSON')
     .addHelpText('after', '\nNeeds no database. Exits with 1 and the file, the line and the reason of each mistake.')
-    .action(async (paths: string[]) => {
+    .action(async (paths: string[], { json = false }: { json?: boolean }) => {
       const { lintPresets } = await import('../presets/load-presets.ts')
       const count = paths.length > 0 ? lintPresets(paths) : (await openCatalog()).all.length
-      console.log(`${count} preset${count === 1 ? '' : 's'}, no mistake.`)
+      console.log(json ? JSON.stringify({ presets: count }) : `${count} preset${count === 1 ? '' : 's'}, no mistake.`)
     })
 
   presets
@@ -46,14 +47,16 @@ export function addPresetCommands(program: Command): void {
   presets
     .command('repin <id>')
     .description("accept that a preset's server has moved to another authorization server")
-    .action(async (id: string) => {
+    .option('--json', 'print JSON')
+    .action(async (id: string, { json = false }: { json?: boolean }) => {
       const { withApp } = await import('./open-app.ts')
       await withApp(async (app) => {
         const preset = app.presets.byId(id)
         if (preset === undefined) throw new Error(`There is no preset "${id}".`)
         if (preset.issuer !== undefined) throw new Error(`The preset "${id}" names its issuer itself: ${preset.issuer}`)
         const isForgotten = await app.presetPins.unpin(id)
-        console.log(isForgotten ? 'The next connect pins the issuer anew.' : 'Nothing is pinned yet.')
+        const sentence = isForgotten ? 'The next connect pins the issuer anew.' : 'Nothing is pinned yet.'
+        console.log(json ? JSON.stringify({ id, unpinned: isForgotten }) : sentence)
       })
     })
 }

@@ -77,6 +77,8 @@ export const idParams = z.object({ id: z.string().refine(isId) })
 export const limit = z
   .string()
   .regex(/^\d{1,4}$/)
+  // to whoever reads the OpenAPI document it is a number, as text as everything in a query
+  .meta({ type: 'integer', minimum: 1, maximum: 100 })
   .transform(Number)
   .pipe(z.int().min(1).max(100))
   .default(50)

@@ -30,6 +30,7 @@ export function floors(house: House): Rule {
       if (!/^(src|workers)\//.test(imported.target)) return 'the program imports only from src and workers'
       if (from !== 'workers' && to === 'workers') return 'src never imports workers'
       if (from === 'sandbox') return to === 'kernel' ? undefined : 'the sandbox is a stranger: it knows only kernel'
+      if (from === 'client') return "the client runs in other people's programs: it knows nothing of ours"
       if (to === 'sandbox') return from === 'cli' ? undefined : 'only cli knows the sandbox'
       return judge(
         { room: from, level: isWiring(module.path) ? 'top' : levelOf(house, from) },

@@ -38,6 +38,11 @@ function requireLane(context: Mocha.Context, lane: Lane): string {
   return context.skip()
 }
 
+/** The path of `redis-server`, where there is one. */
+export function findRedis(): string | undefined {
+  return findProgram(programs.redis)
+}
+
 /**
  * The path of `redis-server`; skips the test, or in a hook the whole suite, where there is none.
  * Call it as `requireRedis(this)` from a `function`, not from an arrow.

@@ -10,7 +10,9 @@ import { type Clock, systemClock } from '../../src/kernel/clock.ts'
 import type { PrincipalKind, Role, Scope } from '../../src/kernel/principal.ts'
 import { Secret } from '../../src/kernel/secret.ts'
 import { createLogger } from '../../src/log/logger.ts'
-import { startHttpServer } from '../../src/process/http-server.ts'
+import { type HttpServer, startHttpServer } from '../../src/process/http-server.ts'
+import { type Cluster, startCluster } from './cluster.ts'
+import { onEachConnection } from './on-each-connection.ts'
 import { createTestDatabase } from './test-database.ts'
 import { freePorts } from './upstreams/free-ports.ts'
 
@@ -64,16 +66,16 @@ export type PatchbayOptions = {
   readonly databaseUrl?: string
 }
 
-/** A whole Patchbay in this process: real database, real sockets, on a free port of loopback. */
-export async function startPatchbay({
-  env = {},
-  clock = systemClock,
-  timings = {},
-  egress = {},
-  refresh = {},
-  sharing,
-  databaseUrl: givenUrl = sharing?.databaseUrl,
-}: PatchbayOptions = {}): Promise<Patchbay> {
+/** Set, the tests have a cluster of processes in place of a Patchbay in their own, where they put no part of it in place. */
+const isClusterWanted = process.env.PATCHBAY_TEST_CLUSTER === '1'
+
+/**
+ * A whole Patchbay in this process: real database, real sockets, on a free port of loopback. With PATCHBAY_TEST_CLUSTER=1
+ * (`npm run test:cluster`) what is asked over HTTP is a cluster behind a balancer instead: see cluster.ts.
+ */
+export async function startPatchbay(options: PatchbayOptions = {}): Promise<Patchbay> {
+  const { env = {}, clock = systemClock, timings = {}, egress = {}, refresh = {}, sharing } = options
+  const givenUrl = options.databaseUrl ?? sharing?.databaseUrl
   const database = givenUrl === undefined ? await createTestDatabase() : undefined
   const databaseUrl = givenUrl ?? database?.url ?? ''
   const port = env.PORT ?? (await freePorts(1))[0] ?? 0
@@ -104,7 +106,12 @@ export async function startPatchbay({
     refresh,
   })
   await app.bootstrapAccess(undefined)
-  const server = await startHttpServer(app, settings, { noticeMs: 0, drainMs: 1000 })
+  const isOfOnePiece = ['clock', 'timings', 'egress', 'refresh', 'sharing'].every((part) => !(part in options))
+  const isCluster = isClusterWanted && isOfOnePiece
+  if (isCluster) onEachConnection()
+  const server: HttpServer | Cluster = isCluster
+    ? await startCluster({ env: fullEnv, onLog: (line) => void logs.push(line) })
+    : await startHttpServer(app, settings, { noticeMs: 0, drainMs: 1000 })
   const url = `http://localhost:${port}`
 
   const createKey: Patchbay['createKey'] = async ({
