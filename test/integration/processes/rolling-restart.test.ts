@@ -13,9 +13,11 @@ import { freePorts } from '../../support/upstreams/free-ports.ts'
 import { respondJson, startScriptedUpstream } from '../../support/upstreams/scripted-upstream.ts'
 import { serveMcp } from '../../support/upstreams/serve-mcp.ts'
 
-/** In full with `npm run test:cluster`. */
-const { streams, postsPerSecond } =
-  process.env.PATCHBAY_TEST_CLUSTER === '1' ? { streams: 200, postsPerSecond: 50 } : { streams: 20, postsPerSecond: 20 }
+/** In full with `npm run test:cluster`: otherwise less load, and one server and one worker instead of all four. */
+const isInFull = process.env.PATCHBAY_TEST_CLUSTER === '1'
+const { streams, postsPerSecond } = isInFull
+  ? { streams: 200, postsPerSecond: 50 }
+  : { streams: 20, postsPerSecond: 20 }
 const eventMs = 250
 const call = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' })
 const accept = 'application/json, text/event-stream'
