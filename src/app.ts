@@ -120,7 +120,7 @@ export function createApp(options: AppOptions) {
   const changes = createNotifications({ url: databaseUrl, log })
   const redisProbe = settings.REDIS_URL === undefined ? null : createRedisProbe(settings.REDIS_URL)
 
-  const clientKeys = createStoredKeys({ store: storage.clientKeys, vault, table: 'client_keys', algorithm: 'ES256' })
+  const clientKeys = createStoredKeys({ store: storage.clientKeys, vault, purpose: 'client', changes, clock })
   const registerClient = createRegisterClient({ fetch, jwksUri: new URL(clientKeysPath, publicUrl).href })
   const tokenEndpoint = createTokenEndpoint({ fetch, clock, signingKey: clientKeys.signing })
 
@@ -266,7 +266,7 @@ export function createApp(options: AppOptions) {
     metrics: metrics.announcing,
     log,
   })
-  const hosts = composeHosts({ settings, storage, presets, fetch, vault, clock, log })
+  const hosts = composeHosts({ settings, storage, presets, fetch, vault, changes, clock, log })
   const insight = composeInsight({ settings, storage, clock, timings, metrics, log })
   const routes = [
     ...connectorRoutes,
@@ -327,6 +327,7 @@ export function createApp(options: AppOptions) {
     const koaCallback = (request: IncomingMessage, response: ServerResponse) => void koaHandler(request, response)
     const frontDoor = createFrontDoor({
       publicUrl,
+      trustedProxies: settings.TRUSTED_PROXIES,
       allowedHosts: settings.isLoopback ? loopbackHosts(publicUrl) : [],
       mcpEndpoint,
       koaCallback,

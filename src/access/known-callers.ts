@@ -28,6 +28,7 @@ export function createKnownCallers({ verify, changes, clock }: Deps): VerifyCall
   changes.subscribe({
     onChange: ({ kind, ids: [id = ''] }) => {
       if (kind === 'api_key' || kind === 'host_grant' || kind === 'principal') known.forget(id)
+      else if (kind === 'signing_key') known.clear()
     },
     onLost: known.clear,
     onLive: known.clear,

@@ -1,4 +1,5 @@
 import { addMs, type Clock } from '../kernel/clock.ts'
+import { keyPurposes } from '../vault/signing-keys.ts'
 
 /** What grows with use and is of no use after a while. */
 export const choreNames = [
@@ -13,6 +14,8 @@ export const choreNames = [
   'webhook_deliveries',
   'events',
   'call_counts',
+  'signing_keys',
+  'client_keys',
 ] as const
 export type ChoreName = (typeof choreNames)[number]
 
@@ -53,6 +56,8 @@ export function createKeepHouse({ store, clock, keptDays, batchSize = 500, maxBa
     webhook_deliveries: keptDays.deliveries * dayMs,
     events: keptDays.events * dayMs,
     call_counts: keptDays.analytics * dayMs,
+    signing_keys: keyPurposes.tokens.keptMs,
+    client_keys: keyPurposes.client.keptMs,
   }
 
   return async (): Promise<Partial<Record<ChoreName, number>>> => {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Configuration, JWK } from 'oidc-provider'
+import type { JWK } from 'jose'
+import type { Configuration } from 'oidc-provider'
 import { InvalidTarget } from 'oidc-provider/lib/helpers/errors.js'
 import { Provider } from 'oidc-provider/lib/provider.js'
 import type { ConnectorStore } from '../connectors/store.ts'
@@ -9,6 +10,7 @@ import type { Logger } from '../log/logger.ts'
 import type { StoredKeys } from '../vault/stored-keys.ts'
 import type { Vault } from '../vault/vault.ts'
 import { clientAuthMethods } from './client-metadata.ts'
+import type { TrustsAddresses } from './client-trust.ts'
 import { connectorOfResource, mcpScope, offlineScope } from './connector-resource.ts'
 import type { FetchClient } from './fetch-client.ts'
 import type { GrantStore } from './grant.ts'
@@ -22,9 +24,10 @@ import { withStructuredTokens } from './structured-tokens.ts'
 
 export type AuthorizationServerDeps = {
   readonly clients: OauthClientStore
+  readonly trusts: TrustsAddresses
   readonly grants: GrantStore
   readonly artifacts: ArtifactStore
-  readonly signingKeys: StoredKeys
+  readonly signingKeys: Pick<StoredKeys, 'signingJwk'>
   readonly readAccessToken: ReadAccessToken
   readonly fetchClient: FetchClient
   readonly connectors: Pick<ConnectorStore, 'tenantOf'>
@@ -50,17 +53,16 @@ const requestSeconds = 600
  * (RFC 9207), client metadata documents (CIMD) and registered clients, signed `at+jwt` access tokens (RFC 9068). Who the
  * person is and what they allow is asked by our own pages.
  *
- * @returns the provider, made at first use: the keys that it signs with are in the database
+ * @returns `provider` for the key that signs now: the library signs with one that it was made with, so that each key has a
+ *   provider of its own, over the same stores
  */
 export function createAuthorizationServer(deps: AuthorizationServerDeps) {
-  let making: Promise<Provider> | undefined
+  let made: { readonly kid: string; readonly provider: Provider } | undefined
 
-  function provider(): Promise<Provider> {
-    making ??= make(deps).catch((error: unknown) => {
-      making = undefined
-      throw error
-    })
-    return making
+  async function provider(): Promise<Provider> {
+    const signingKey = await deps.signingKeys.signingJwk()
+    if (made?.kid !== signingKey.kid) made = { kid: signingKey.kid, provider: make(deps, signingKey) }
+    return made.provider
   }
 
   return {
@@ -79,10 +81,9 @@ export function createAuthorizationServer(deps: AuthorizationServerDeps) {
 
 export type AuthorizationServer = ReturnType<typeof createAuthorizationServer>
 
-async function make(deps: AuthorizationServerDeps): Promise<Provider> {
+function make(deps: AuthorizationServerDeps, signingKey: JWK): Provider {
   const { grants, artifacts, vault, clock, log, publicUrl } = deps
   const resourceServerInfo = createResourceServerInfo(publicUrl, deps.accessTokenTtlSeconds)
-  const signingKey = (await deps.signingKeys.signingJwk()) as JWK
   const provider = new Provider(publicUrl.origin, {
     ...protocol(publicUrl),
     adapter: createOidcAdapter(deps),
@@ -122,7 +123,8 @@ async function make(deps: AuthorizationServerDeps): Promise<Provider> {
         enabled: true,
         ack: 'draft-02',
         cacheDuration: { min: 60, max: day },
-        allowFetch: (_ctx, url) => new URL(url).origin !== publicUrl.origin && new URL(url).pathname !== '/',
+        allowFetch: (_ctx, url) =>
+          new URL(url).origin !== publicUrl.origin && new URL(url).pathname !== '/' && deps.trusts([url]),
       },
       resourceIndicators: {
         enabled: true,

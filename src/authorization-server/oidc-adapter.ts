@@ -3,11 +3,13 @@ import { InvalidGrant, InvalidRequest } from 'oidc-provider/lib/helpers/errors.j
 import type { Clock } from '../kernel/clock.ts'
 import { hashToken, Secret } from '../kernel/secret.ts'
 import type { SealedPlace, Vault } from '../vault/vault.ts'
+import type { TrustsAddresses } from './client-trust.ts'
 import type { GrantStore } from './grant.ts'
 import { type ArtifactKind, type ArtifactStore, artifactKinds, type OauthClientStore } from './store.ts'
 
 type Deps = {
-  readonly clients: OauthClientStore
+  readonly clients: Pick<OauthClientStore, 'find'>
+  readonly trusts: TrustsAddresses
   readonly grants: GrantStore
   readonly artifacts: ArtifactStore
   readonly vault: Vault
@@ -53,13 +55,15 @@ const empty: Adapter = {
  * What oidc-provider keeps its things in. Its grants are ours, its clients those that registered here; codes and tokens are
  * found by hash, sealed, and used up in one statement.
  */
-export function createOidcAdapter({ clients, grants, artifacts, vault, clock }: Deps): AdapterFactory {
+export function createOidcAdapter({ clients, trusts, grants, artifacts, vault, clock }: Deps): AdapterFactory {
   const clientAdapter: Adapter = {
     ...empty,
     async find(id) {
       const client = await clients.find(id)
       if (client === null) return undefined
-      const { clientId, metadata, secretHash } = client
+      const { clientId, metadata, secretHash, isPreMade } = client
+      // one that registered before its host was denied
+      if (!isPreMade && !trusts(metadata.redirect_uris)) return undefined
       return {
         ...structuredClone(metadata),
         client_id: clientId,

@@ -1,4 +1,4 @@
-import { createLocalJWKSet, decodeJwt, errors, type JWTVerifyGetKey, jwtVerify } from 'jose'
+import { createLocalJWKSet, decodeJwt, errors, type JWK, type JWTVerifyGetKey, jwtVerify } from 'jose'
 import { z } from 'zod'
 import { AppError } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
@@ -14,7 +14,6 @@ const leewaySeconds = 30
 /** Longer than any that we issue (RFC 9068 section 2.2: `exp` is ours to choose). */
 const maxLifetimeSeconds = 86_400
 const maxRemembered = 10_000
-const keysReadAgainMs = 5_000
 const tokenForm = /^[\w-]{1,1024}\.[\w-]{1,6144}\.[\w-]{1,1024}$/
 const keysInside = ['jwk', 'jku', 'x5u', 'x5c', 'x5t', 'crit', 'b64']
 
@@ -51,19 +50,20 @@ export type ReadToken = { readonly claims: AccessTokenClaims; readonly live: Liv
 
 /**
  * Checks an access token of ours (RFC 9068 section 4) but for whom it is: signed by us, an `at+jwt`, in time, and its grant
- * alive. The signature is checked once per token, the grant with every call.
+ * alive. The signature is checked once per token; that its key is still ours, and its grant alive, with every call.
  *
  * @throws AppError `unauthenticated`
  */
 export function createReadAccessToken({ keys, grants, publicUrl, clock }: Deps) {
-  const remembered = new Map<string, AccessTokenClaims>()
-  const keySet = createKeySet(keys, clock)
+  const remembered = new Map<string, { readonly kid: string; readonly claims: AccessTokenClaims }>()
+  const keySetOf = createKeySets()
 
   async function readClaims(token: string): Promise<AccessTokenClaims> {
+    const { keys: published } = await keys.published()
     const hash = hashToken(token)
     const known = remembered.get(hash)
-    if (known !== undefined) return known
-    const { payload } = await jwtVerify(token, keySet, {
+    if (known !== undefined && published.some(({ kid }) => kid === known.kid)) return known.claims
+    const { payload, protectedHeader } = await jwtVerify(token, keySetOf(published), {
       algorithms: ['RS256'],
       typ: 'at+jwt',
       issuer: publicUrl.origin,
@@ -74,7 +74,7 @@ export function createReadAccessToken({ keys, grants, publicUrl, clock }: Deps) 
     if (claims.exp - claims.iat > maxLifetimeSeconds)
       throw new errors.JWTClaimValidationFailed('lives too long', payload)
     if (remembered.size >= maxRemembered) remembered.delete(remembered.keys().next().value ?? '')
-    remembered.set(hash, claims)
+    remembered.set(hash, { kid: protectedHeader.kid ?? '', claims })
     return claims
   }
 
@@ -100,24 +100,21 @@ export function expiryOf({ exp }: AccessTokenClaims): Date {
   return new Date((exp + leewaySeconds) * 1000)
 }
 
-/** Our own keys. One that is not known may be newer than this process; it is looked for, though not for every forgery. */
-function createKeySet(keys: Deps['keys'], clock: Clock): JWTVerifyGetKey {
-  let current: JWTVerifyGetKey | undefined
-  let readAtMs = Number.NEGATIVE_INFINITY
-  const read = async (): Promise<JWTVerifyGetKey> => {
-    readAtMs = clock.now().getTime()
-    current = createLocalJWKSet(await keys.published())
-    return current
-  }
-  return async (header, token) => {
-    if (keysInside.some((name) => name in (header ?? {}))) throw new errors.JWSInvalid('names keys or extensions')
-    const known = current ?? (await read())
-    try {
-      return await known(header, token)
-    } catch (error) {
-      const isStale = clock.now().getTime() - readAtMs >= keysReadAgainMs
-      if (!(error instanceof errors.JWKSNoMatchingKey) || !isStale) throw error
-      return await (await read())(header, token)
+/** Our own keys, and none that a token brings along or leaves unnamed. A set is made anew when the keys are others. */
+function createKeySets(): (published: JWK[]) => JWTVerifyGetKey {
+  let kids = ''
+  let keySet: JWTVerifyGetKey = createLocalJWKSet({ keys: [] })
+  return (published) => {
+    const names = published.map(({ kid }) => kid).join()
+    if (names !== kids) {
+      kids = names
+      keySet = createLocalJWKSet({ keys: published })
+    }
+    const current = keySet
+    return async (header, token) => {
+      if (header?.kid === undefined || keysInside.some((name) => name in header))
+        throw new errors.JWSInvalid('names no key, or brings one, or extensions')
+      return current(header, token)
     }
   }
 }

@@ -1,10 +1,10 @@
 import { addMs, type Clock } from '../kernel/clock.ts'
 import { hashToken, randomToken, Secret } from '../kernel/secret.ts'
-import { type ClientMetadata, readClientMetadata } from './client-metadata.ts'
-import type { ArtifactStore, OauthClientStore, RateCounter } from './store.ts'
+import type { JudgeClient } from './judge-client.ts'
+import type { LimitRegistrations } from './registration-limit.ts'
+import type { ArtifactStore, OauthClientStore, RateCounter, RegisteredClient } from './store.ts'
 
 const unusedForMs = 86_400_000
-const minuteMs = 60_000
 const hourMs = 3_600_000
 const maxPerHour = 1000
 const sweepLimit = 50
@@ -14,19 +14,19 @@ type Deps = {
   readonly artifacts: Pick<ArtifactStore, 'sweep'>
   readonly rates: RateCounter
   readonly clock: Clock
-  /** For each address. */
-  readonly maxPerMinute: number
+  readonly judgeClient: JudgeClient
+  readonly limitRegistrations: LimitRegistrations
 }
 
 export type Registration =
   | { readonly kind: 'too_many'; readonly retryAfterSeconds: number }
   | {
       readonly kind: 'registered'
-      readonly clientId: string
+      readonly client: RegisteredClient
       /** For confidential clients; shown this once. */
       readonly secret: Secret | null
-      readonly issuedAt: Date
-      readonly metadata: ClientMetadata
+      /** With which it manages its registration; shown this once. */
+      readonly registrationToken: Secret
     }
 
 /**
@@ -36,26 +36,29 @@ export type Registration =
  * @param address of who asks
  * @throws ClientMetadataError
  */
-export function createRegisterOauthClient({ clients, artifacts, rates, clock, maxPerMinute }: Deps) {
+export function createRegisterOauthClient({ clients, artifacts, rates, clock, judgeClient, limitRegistrations }: Deps) {
   return async (raw: unknown, address: string): Promise<Registration> => {
     const now = clock.now()
-    if ((await rates.hit(`register:${hashToken(address)}`, minuteMs, now)) > maxPerMinute)
-      return { kind: 'too_many', retryAfterSeconds: minuteMs / 1000 }
+    const retryAfterSeconds = await limitRegistrations('register', address)
+    if (retryAfterSeconds !== null) return { kind: 'too_many', retryAfterSeconds }
     if ((await rates.hit('register', hourMs, now)) > maxPerHour)
       return { kind: 'too_many', retryAfterSeconds: hourMs / 1000 }
-    const metadata = readClientMetadata(raw)
+    const metadata = judgeClient(raw)
     const secret = /^client_secret_/.test(metadata.token_endpoint_auth_method) ? new Secret(randomToken()) : null
-    const clientId = randomToken()
+    const registrationToken = new Secret(randomToken())
     await clients.sweep(now, sweepLimit)
     await artifacts.sweep(now, sweepLimit)
-    await clients.add({
-      clientId,
+    const client: RegisteredClient = {
+      clientId: randomToken(),
       metadata,
       secretHash: secret === null ? null : hashToken(secret.reveal()),
+      registrationTokenHash: hashToken(registrationToken.reveal()),
+      isPreMade: false,
       createdAt: now,
       expiresAt: addMs(now, unusedForMs),
-    })
-    return { kind: 'registered', clientId, secret, issuedAt: now, metadata }
+    }
+    await clients.add(client)
+    return { kind: 'registered', client, secret, registrationToken }
   }
 }
 

@@ -4,14 +4,24 @@ export type RegisteredClient = {
   readonly clientId: string
   readonly metadata: ClientMetadata
   readonly secretHash: string | null
+  /** Of the token with which it manages its registration (RFC 7592); null where it may not. */
+  readonly registrationTokenHash: string | null
+  /** By an operator: it lasts until it is deleted, and needs nobody's trust. */
+  readonly isPreMade: boolean
   readonly createdAt: Date
   readonly expiresAt: Date
 }
 
-/** Where hosts that registered themselves are kept. */
+/** Where hosts are kept that registered themselves, or that an operator made known. */
 export type OauthClientStore = {
   add(client: RegisteredClient): Promise<void>
   find(clientId: string): Promise<RegisteredClient | null>
+  /** Puts its metadata and its secret in place of what was there; nothing happens for one that is gone. */
+  change(client: Pick<RegisteredClient, 'clientId' | 'metadata' | 'secretHash'>): Promise<void>
+  /** Deletes it and ends its grants, both or neither. False when it was gone already. */
+  remove(clientId: string, now: Date): Promise<boolean>
+  /** Those that an operator made, oldest first. */
+  listPreMade(): Promise<readonly RegisteredClient[]>
   /** Lets a client live until then, at least; nothing happens for one that is not kept here. */
   keepUntil(clientId: string, expiresAt: Date): Promise<void>
   /** Deletes some of those that lapsed and on which no living grant hangs. */

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { productVersion } from '../config/product-version.ts'
 import { describeStartFailure } from '../process/run-process.ts'
 import { addApiKeyCommands } from './api-keys.ts'
+import { addClientCommands } from './clients.ts'
 import { addCompletionCommand } from './completion.ts'
 import { addConnectCommand } from './connect.ts'
 import { addConnectorCommands } from './connectors.ts'
@@ -10,6 +11,7 @@ import { addDoctorCommand } from './doctor.ts'
 import { addKeyCommands } from './keys.ts'
 import { addMigrateCommand } from './migrate.ts'
 import { addPresetCommands } from './presets.ts'
+import { addSigningKeyCommands } from './signing-keys.ts'
 import { addStartCommand } from './start.ts'
 import { addStatusCommand } from './status.ts'
 import { addTenantCommands } from './tenants.ts'
@@ -25,9 +27,11 @@ addConnectorCommands(program)
 addConnectCommand(program)
 addDoctorCommand(program)
 addApiKeyCommands(program)
+addClientCommands(program)
 addKeyCommands(program)
 addMigrateCommand(program)
 addPresetCommands(program)
+addSigningKeyCommands(program)
 addTenantCommands(program)
 addCompletionCommand(program)
 

@@ -1,15 +1,19 @@
 import { createOidcLogin } from '../access/oidc-login.ts'
 import { createAuthorizationServer } from '../authorization-server/authorization-server.ts'
+import { createClientTrust } from '../authorization-server/client-trust.ts'
 import { createMintConnectToken, createRedeemConnectToken } from '../authorization-server/connect-token.ts'
 import { type ConsentConnectionDeps, createConsentConnection } from '../authorization-server/consent-connection.ts'
 import { createFetchClient } from '../authorization-server/fetch-client.ts'
+import { createJudgeClient } from '../authorization-server/judge-client.ts'
 import { createManageGrants } from '../authorization-server/manage-grants.ts'
+import { createManageRegistration } from '../authorization-server/manage-registration.ts'
 import { createOrganisationLogin } from '../authorization-server/organisation-login.ts'
 import { oauthPaths } from '../authorization-server/paths.ts'
 import { createPendingRequests } from '../authorization-server/pending-request.ts'
 import { createPersonSessions } from '../authorization-server/person-session.ts'
 import { createReadAccessToken } from '../authorization-server/read-access-token.ts'
 import { createRegisterOauthClient } from '../authorization-server/register-client.ts'
+import { createRegistrationLimit } from '../authorization-server/registration-limit.ts'
 import { createVerifyAccessToken } from '../authorization-server/verify-access-token.ts'
 import type { Settings } from '../config/settings.ts'
 import type { GuardedFetch } from '../egress/guarded-fetch.ts'
@@ -24,7 +28,9 @@ import { createConsentPages } from '../http/routes/consent-pages.ts'
 import { createHostRoutes } from '../http/routes/host-routes.ts'
 import { createLoginPages } from '../http/routes/login-pages.ts'
 import { createOauthRoutes } from '../http/routes/oauth-routes.ts'
+import { createRegistrationRoutes } from '../http/routes/registration-routes.ts'
 import { createResourceMetadataRoutes } from '../http/routes/resource-metadata-routes.ts'
+import type { Changes } from '../kernel/changes.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Logger } from '../log/logger.ts'
 import type { PresetCatalog } from '../presets/match-preset.ts'
@@ -39,6 +45,7 @@ type Deps = {
   readonly presets: PresetCatalog
   readonly fetch: GuardedFetch
   readonly vault: Vault
+  readonly changes: Changes
   readonly clock: Clock
   readonly log: Logger
 }
@@ -46,21 +53,25 @@ type Deps = {
 type PageDeps = ConsentConnectionDeps & { readonly browserCookie: BrowserCookie }
 
 /** Everything that hosts and their people meet, wired: part of the composition root. */
-export function composeHosts({ settings, storage, presets, fetch, vault, clock, log }: Deps) {
+export function composeHosts({ settings, storage, presets, fetch, vault, changes, clock, log }: Deps) {
   const publicUrl = settings.PUBLIC_URL
   const { access, connectors, grants, oauthClients: clients, artifacts, rates, people } = storage
-  const signingKeys = createStoredKeys({ store: storage.signingKeys, vault, table: 'signing_keys', algorithm: 'RS256' })
+  const signingKeys = createStoredKeys({ store: storage.signingKeys, vault, purpose: 'tokens', changes, clock })
 
   const readAccessToken = createReadAccessToken({ keys: signingKeys, grants, publicUrl, clock })
-  const registerClient = createRegisterOauthClient({
-    clients,
-    artifacts,
+  const trusts = createClientTrust({ allow: settings.CLIENT_HOSTS_ALLOW, deny: settings.CLIENT_HOSTS_DENY ?? [] })
+  const limitRegistrations = createRegistrationLimit({
     rates,
     clock,
     maxPerMinute: settings.REGISTRATIONS_PER_MINUTE,
+    sharedNetworks: settings.REGISTRATION_NETWORKS,
   })
+  const registering = { clients, clock, judgeClient: createJudgeClient(trusts), limitRegistrations }
+  const registerClient = createRegisterOauthClient({ ...registering, artifacts, rates })
+  const manageRegistration = createManageRegistration(registering)
   const authorizationServer = createAuthorizationServer({
     clients,
+    trusts,
     grants,
     artifacts,
     signingKeys,
@@ -131,7 +142,8 @@ export function composeHosts({ settings, storage, presets, fetch, vault, clock, 
     /** For the server process: metadata, protocol, and the pages on which people decide. */
     createRouters: ({ browserCookie, ...connecting }: PageDeps) => [
       createResourceMetadataRoutes({ publicUrl }),
-      createOauthRoutes({ authorizationServer, registerClient, signingKeys }),
+      createOauthRoutes({ authorizationServer, signingKeys }),
+      createRegistrationRoutes({ registerClient, manageRegistration, publicUrl }),
       ...(organisation === null ? [] : [organisation.router]),
       createAccountPages({ manageGrants, personSignIn, access, formToken, publicUrl }),
       createConsentPages({

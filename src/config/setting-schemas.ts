@@ -26,6 +26,17 @@ export const origins = list.pipe(
       .transform((url) => url.origin),
   ),
 )
+export const networks = list.pipe(
+  z.array(z.union([z.cidrv4(), z.cidrv6()], 'must be networks such as 10.0.0.0/8, separated by commas')),
+)
+/** Hosts, `*.` hosts and private schemes. */
+export const clientHosts = list.pipe(
+  z.array(
+    z.string().regex(/^((\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]|[a-z][a-z0-9+.-]*:)$/i, {
+      error: 'must be hosts (claude.ai), *. hosts (*.example.com) or schemes (cursor:), separated by commas',
+    }),
+  ),
+)
 export const secret = z.string().transform((value) => new Secret(value))
 export const httpOrigin = z
   .url({ protocol: /^https?$/, error: 'must be an http(s) URL' })

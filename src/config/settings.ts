@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { isLoopbackOrigin } from '../kernel/resource-url.ts'
 import { Secret } from '../kernel/secret.ts'
+import { hostSettings } from './host-settings.ts'
 import { httpOrigin, issuer, list, number, origins, port, seconds, secret, text, urls } from './setting-schemas.ts'
 
 /**
@@ -167,22 +168,7 @@ export const settingTable = {
     about:
       '`on`: a server that publishes no metadata at all is taken for one of MCP 2025-03-26, with `/authorize`, `/token` and `/register` on its origin. `off`: it is refused.',
   },
-  ACCESS_TOKEN_TTL: {
-    schema: number(60, 86_400, 'must be seconds: a whole number from 60 to 86400'),
-    fallback: '3600',
-    about: 'How long access tokens that hosts get from us live, in seconds.',
-  },
-  REFRESH_GRACE: {
-    schema: number(0, 60, 'must be seconds: a whole number from 0 to 60'),
-    fallback: '30',
-    about:
-      'How long a refresh token that a host has just used gets the same answer again, in seconds: for parallel requests and lost answers.',
-  },
-  REGISTRATIONS_PER_MINUTE: {
-    schema: number(1, 10_000, 'must be a whole number from 1 to 10000'),
-    fallback: '10',
-    about: 'How many hosts one address may register a minute (dynamic client registration).',
-  },
+  ...hostSettings,
   CORS_ORIGINS: {
     schema: origins,
     about: 'Browser origins that may call the MCP endpoints, comma-separated. Default: none but the own.',

@@ -8,6 +8,7 @@ import type { Logger } from '../log/logger.ts'
 import type { HttpMetrics, Surface } from '../metrics/http-metrics.ts'
 import { type McpCall, newCall } from '../proxy/call.ts'
 import type { McpEndpoint } from '../proxy/mcp-endpoint.ts'
+import { clientAddress } from './client-address.ts'
 
 /**
  * How the HTTP server is to be made: bounds on headers and on slow senders (PX-14, PX-16). What Node refuses by itself
@@ -26,6 +27,8 @@ export const serverOptions: ServerOptions = {
 export type RequestRecord = {
   readonly requestId: string
   principalId: string | null
+  /** Whom attempts are counted for; see `client-address.ts`. */
+  readonly address: string
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
@@ -34,6 +37,8 @@ export type FrontDoorDeps = {
   readonly publicUrl: URL
   /** Values of `Host` that are answered besides that of `publicUrl`: names with their port, unless it is the default. */
   readonly allowedHosts: readonly string[]
+  /** How many proxies of ours are in front, each of which adds to `X-Forwarded-For`. */
+  readonly trustedProxies: number
   readonly mcpEndpoint: Pick<McpEndpoint, 'handle'>
   /** Whatever is no MCP endpoint. */
   readonly koaCallback: Handler
@@ -61,7 +66,7 @@ const records = new WeakMap<IncomingMessage, RequestRecord>()
 
 /** The record of a request that came through the front door to Koa. */
 export function requestRecord(request: IncomingMessage): RequestRecord {
-  return records.get(request) ?? { requestId: randomUUID(), principalId: null }
+  return records.get(request) ?? { requestId: randomUUID(), principalId: null, address: clientAddress(request, 0) }
 }
 
 /**
@@ -114,7 +119,7 @@ export function createFrontDoor(deps: FrontDoorDeps): FrontDoor {
     if (refusal !== null) refuse(response, record.requestId, refusal)
     else if (connectorId !== undefined) mcpEndpoint.handle(request, response, record)
     else {
-      records.set(request, record)
+      records.set(request, Object.assign(record, { address: clientAddress(request, deps.trustedProxies) }))
       response.setHeader('x-request-id', record.requestId)
       koaCallback(request, response)
     }

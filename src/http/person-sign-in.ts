@@ -4,6 +4,7 @@ import type { PersonSession, PersonSessions, PersonStore } from '../authorizatio
 import { AppError } from '../kernel/app-error.ts'
 import { isDevLoginAllowed } from './dev-login.ts'
 import type { FormToken } from './form-token.ts'
+import { requestRecord } from './front-door.ts'
 import { type SignInPage, signInPage } from './pages/sign-in-page.ts'
 import type { PersonCookie } from './person-cookie.ts'
 import { personName } from './person-name.ts'
@@ -86,7 +87,7 @@ export function createPersonSignIn(deps: Deps) {
         case 'connect_token': {
           const { connectorId, subject } = asked
           if (connectorId === undefined) throw new AppError('invalid_request', 'no connect token is taken here')
-          const address = ctx.req.socket.remoteAddress ?? ''
+          const { address } = requestRecord(ctx.req)
           const at = { connectorId, address, requestId: subject }
           const person = await deps.redeemConnectToken(form.get('connect_token') ?? '', at)
           if (person === null) ask(ctx, asked, 'connect_token')

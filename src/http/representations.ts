@@ -2,10 +2,12 @@ import type { z } from 'zod'
 import type { ApiKey } from '../access/store.ts'
 import type { Event } from '../audit/event.ts'
 import type { ListedGrant } from '../authorization-server/grant.ts'
-import type { Registration } from '../authorization-server/register-client.ts'
+import { oauthPaths } from '../authorization-server/paths.ts'
+import type { RegisteredClient } from '../authorization-server/store.ts'
 import { isRenewable } from '../connections/connection.ts'
 import type { ConnectorView } from '../connections/view-connectors.ts'
 import type { Diagnosis } from '../doctor/report.ts'
+import type { Secret } from '../kernel/secret.ts'
 import type { Preset } from '../presets/preset.ts'
 import type { Delivery } from '../webhooks/delivery.ts'
 import { disabledReasons, type Webhook } from '../webhooks/webhook.ts'
@@ -189,17 +191,27 @@ export function representDiagnosis(diagnosis: Diagnosis): z.input<typeof diagnos
   }
 }
 
-/** The answer to a registration (RFC 7591 section 3.2.1). What is absent is left out: some hosts refuse null. */
-export function representRegistration({
-  clientId,
-  secret,
-  issuedAt,
-  metadata,
-}: Extract<Registration, { kind: 'registered' }>): object {
+type RegistrationView = {
+  readonly client: RegisteredClient
+  /** Where it is new. */
+  readonly secret: Secret | null
+  /** The one that the host has, or gets now. */
+  readonly registrationToken: Secret
+  readonly publicUrl: URL
+}
+
+/**
+ * A registration, as its client sees it (RFC 7591 section 3.2.1, RFC 7592 section 3). What is absent is left out: some hosts
+ * refuse null.
+ */
+export function representRegistration(view: RegistrationView): object {
+  const { client, secret, registrationToken, publicUrl } = view
   return {
-    client_id: clientId,
-    client_id_issued_at: Math.floor(issuedAt.getTime() / 1000),
+    client_id: client.clientId,
+    client_id_issued_at: Math.floor(client.createdAt.getTime() / 1000),
     ...(secret === null ? {} : { client_secret: secret.reveal(), client_secret_expires_at: 0 }),
-    ...metadata,
+    registration_client_uri: `${publicUrl.origin}${oauthPaths.registration}/${client.clientId}`,
+    registration_access_token: registrationToken.reveal(),
+    ...client.metadata,
   }
 }

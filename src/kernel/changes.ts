@@ -1,8 +1,8 @@
 /** Something that another process, or this one, has just committed. `kind` says what, `ids` which. */
 export type Change = {
   /**
-   * `api_key` (id), `host_grant` (id), `principal` (id), `connector` (id), `connection` and `grant` (connector id, connection id). Others may
-   * follow: what a reader does not know is not for it.
+   * `api_key` (id), `host_grant` (id), `signing_key` (kid), `principal` (id), `connector` (id), `connection` and `grant` (connector id,
+   * connection id). Others may follow: what a reader does not know is not for it.
    */
   readonly kind: string
   readonly ids: readonly string[]

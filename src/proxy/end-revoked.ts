@@ -105,6 +105,7 @@ export function endRevoked({ changes, authenticate, resolveUpstream, visit, cloc
       else if (kind === 'principal') void lookInto(({ caller }) => caller.principal.id === id)
       else if (kind === 'connector') void lookInto(({ target }) => target.connectorId === id)
       else if (kind === 'grant') void lookInto(({ target }) => target.connectionId === connectionId)
+      else if (kind === 'signing_key') void lookInto(() => true)
     },
     onLost: () => {},
     // what happened in between was not told

@@ -5,12 +5,18 @@ import type {
   ClientDocumentStore,
   OauthClientStore,
   RateCounter,
+  RegisteredClient,
 } from '../authorization-server/store.ts'
 import { addMs } from '../kernel/clock.ts'
-import type { OauthArtifact as ArtifactRow } from './generated/client.ts'
+import type { OauthArtifact as ArtifactRow, OauthClient as ClientRow } from './generated/client.ts'
 import type { Database } from './prisma-client.ts'
 
-/** Hosts that registered themselves, in PostgreSQL. */
+const toClient = ({ metadata, ...row }: ClientRow): RegisteredClient => ({
+  ...row,
+  metadata: metadata as unknown as RegisteredClient['metadata'],
+})
+
+/** Hosts that registered themselves, or that an operator made known, in PostgreSQL. */
 export function createPrismaOauthClientStore(database: Database): OauthClientStore {
   return {
     async add({ metadata, ...client }) {
@@ -19,8 +25,29 @@ export function createPrismaOauthClientStore(database: Database): OauthClientSto
 
     async find(clientId) {
       const row = await database.oauthClient.findUnique({ where: { clientId } })
-      return row === null ? null : { ...row, metadata: row.metadata as never }
+      return row === null ? null : toClient(row)
     },
+
+    async change({ clientId, metadata, secretHash }) {
+      const data = { metadata: { ...metadata } as object, secretHash }
+      await database.oauthClient.updateMany({ where: { clientId }, data })
+    },
+
+    remove: (clientId, now) =>
+      database.$transaction(async (transaction) => {
+        const { count } = await transaction.oauthClient.deleteMany({ where: { clientId } })
+        if (count === 0) return false
+        await transaction.grant.updateMany({
+          where: { clientId, revokedAt: null },
+          data: { revokedAt: now, revokeReason: 'client' },
+        })
+        return true
+      }),
+
+    listPreMade: async () =>
+      (await database.oauthClient.findMany({ where: { isPreMade: true }, orderBy: { createdAt: 'asc' } })).map(
+        toClient,
+      ),
 
     async keepUntil(clientId, expiresAt) {
       await database.oauthClient.updateMany({ where: { clientId, expiresAt: { lt: expiresAt } }, data: { expiresAt } })

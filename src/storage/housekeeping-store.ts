@@ -29,6 +29,16 @@ const chores: Readonly<Record<ChoreName, Chore>> = {
     key: '(tenant_id, hour_at, connector_id, principal_id, method, tool, client, outcome)',
     isOver: 'hour_at < $1',
   },
+  signing_keys: keysThatSignedBefore('signing_keys'),
+  client_keys: keysThatSignedBefore('client_keys'),
+}
+
+function keysThatSignedBefore(table: 'signing_keys' | 'client_keys'): Chore {
+  return {
+    table,
+    key: 'kid',
+    isOver: `EXISTS (SELECT 1 FROM ${table} AS later WHERE later.signs_from > ${table}.signs_from AND later.signs_from < $1)`,
+  }
 }
 
 /** Deletes what is over, a bounded number of rows per statement. */

@@ -1,33 +1,52 @@
-import type { KeyStore, StoredKey } from '../vault/stored-keys.ts'
-import type { ClientKey, SigningKey } from './generated/client.ts'
-import type { Database } from './prisma-client.ts'
+import type { KeyPurpose, KeyStore, StoredKey } from '../vault/signing-keys.ts'
+import type { SigningKey } from './generated/client.ts'
+import type { Database, Transaction } from './prisma-client.ts'
 
-const oldestFirst = [{ createdAt: 'asc' }, { kid: 'asc' }] as const
+type Table = {
+  readonly of: (database: Transaction) => Transaction['signingKey']
+  /** Against others who change it; reading goes on. */
+  readonly lock: (transaction: Transaction) => Promise<number>
+}
 
-const toStoredKey = ({ kid, sealedPrivateKey, publicKey }: ClientKey | SigningKey): StoredKey => ({
-  kid,
-  sealedPrivateKey,
+const tables: Readonly<Record<KeyPurpose, Table>> = {
+  tokens: {
+    of: ({ signingKey }) => signingKey,
+    lock: (transaction) => transaction.$executeRaw`LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE`,
+  },
+  client: {
+    // the two tables have the same columns
+    of: ({ clientKey }) => clientKey as unknown as Transaction['signingKey'],
+    lock: (transaction) => transaction.$executeRaw`LOCK TABLE client_keys IN SHARE ROW EXCLUSIVE MODE`,
+  },
+}
+
+const toStoredKey = ({ publicKey, createdAt: _, ...row }: SigningKey): StoredKey => ({
+  ...row,
   publicKey: publicKey as StoredKey['publicKey'],
 })
 
-const toRow = ({ kid, sealedPrivateKey, publicKey }: StoredKey) => ({
-  kid,
-  sealedPrivateKey,
-  publicKey: { ...publicKey } as object,
-})
+const toRow = ({ publicKey, ...key }: StoredKey) => ({ ...key, publicKey: { ...publicKey } as object })
 
-/** The keys with which we prove ourselves as a client, in PostgreSQL. */
-export function createPrismaClientKeyStore(database: Database): KeyStore {
+/** The keys with which the installation signs, in PostgreSQL. */
+export function createPrismaKeyStore(database: Database, purpose: KeyPurpose): KeyStore {
+  const { of, lock } = tables[purpose]
   return {
-    list: async () => (await database.clientKey.findMany({ orderBy: [...oldestFirst] })).map(toStoredKey),
-    add: async (key) => void (await database.clientKey.create({ data: toRow(key) })),
-  }
-}
+    list: async () =>
+      (await of(database).findMany({ orderBy: [{ signsFrom: 'asc' }, { kid: 'asc' }] })).map(toStoredKey),
 
-/** The keys that sign our access tokens, in PostgreSQL. */
-export function createPrismaSigningKeyStore(database: Database): KeyStore {
-  return {
-    list: async () => (await database.signingKey.findMany({ orderBy: [...oldestFirst] })).map(toStoredKey),
-    add: async (key) => void (await database.signingKey.create({ data: toRow(key) })),
+    add: (key, unlessAfter) =>
+      database.$transaction(async (transaction) => {
+        await lock(transaction)
+        if ((await of(transaction).count({ where: { signsFrom: { gt: unlessAfter } } })) > 0) return false
+        await of(transaction).create({ data: toRow(key) })
+        return true
+      }),
+
+    replaceAll: (key) =>
+      database.$transaction(async (transaction) => {
+        await lock(transaction)
+        await of(transaction).deleteMany({})
+        await of(transaction).create({ data: toRow(key) })
+      }),
   }
 }

@@ -17,7 +17,7 @@ import { createPrismaFlowStore, createPrismaRegistrationStore, createPrismaTicke
 import { createPrismaGrantStore } from './grant-store.ts'
 import { createPostgresHousekeepingStore } from './housekeeping-store.ts'
 import { createPostgresIssuerStore, type IssuerLimits } from './issuer-store.ts'
-import { createPrismaClientKeyStore, createPrismaSigningKeyStore } from './key-stores.ts'
+import { createPrismaKeyStore } from './key-stores.ts'
 import { createPostgresLeaseStore } from './lease-store.ts'
 import { createPrismaPersonStore } from './person-store.ts'
 import { createPrismaPresetPinStore } from './preset-pin-store.ts'
@@ -49,8 +49,8 @@ export function openStorage({ url, poolSize, waitMs, issuerLimits, onUnavailable
   const told = <Store extends object>(store: Store): Store => tellingUnavailability(store, onUnavailable)
   return {
     access: told(createPrismaAccessStore(database, pool)),
-    clientKeys: told(createPrismaClientKeyStore(database)),
-    signingKeys: told(createPrismaSigningKeyStore(database)),
+    clientKeys: told(createPrismaKeyStore(database, 'client')),
+    signingKeys: told(createPrismaKeyStore(database, 'tokens')),
     oauthClients: told(createPrismaOauthClientStore(database)),
     clientDocuments: told(createPrismaClientDocumentStore(database)),
     artifacts: told(createPrismaArtifactStore(database)),

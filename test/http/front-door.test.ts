@@ -30,6 +30,7 @@ describe('createFrontDoor', () => {
     now = 1_000
     koa = (_request, response) => response.end('koa')
     door = createFrontDoor({
+      trustedProxies: 0,
       publicUrl: new URL(`http://localhost:${port}`),
       allowedHosts: ['Patchbay.Internal:8333'],
       mcpEndpoint: {

@@ -13,17 +13,26 @@ export type TokenReply = {
   readonly body: any
 }
 
-/** A host that is spelled out parameter by parameter, to send what no library would. */
-export function createRawHost(patchbay: Patchbay, connectorId: string) {
+type Asked = {
+  readonly form?: Readonly<Record<string, string>>
+  readonly json?: object
+  readonly bearer?: string
+  /** The process that is asked. */
+  readonly via?: string
+}
+
+/**
+ * A host that is spelled out parameter by parameter, to send what no library would.
+ *
+ * @param at the process that it reaches under the public name; the default is the one of `patchbay`
+ */
+export function createRawHost(patchbay: Patchbay, connectorId: string, at = patchbay.url) {
   const resource = `${patchbay.url}/connectors/${connectorId}/mcp`
 
-  async function register(metadata: object = {}): Promise<TokenReply> {
-    const { status, body } = await patchbay.request('POST', '/oauth/register', {
-      key: null,
-      body: { redirect_uris: [hostCallback], client_name: 'Raw host', ...metadata },
+  const register = (metadata: object = {}): Promise<TokenReply> =>
+    ask('POST', '/oauth/register', {
+      json: { redirect_uris: [hostCallback], client_name: 'Raw host', ...metadata },
     })
-    return { status, body }
-  }
 
   function authorizationUrl(clientId: string, change: Readonly<Record<string, string | null>> = {}): string {
     const parameters = {
@@ -53,16 +62,28 @@ export function createRawHost(patchbay: Patchbay, connectorId: string) {
     return arrived.searchParams.get('code') ?? ''
   }
 
-  async function post(path: string, form: Readonly<Record<string, string>>, at = patchbay.url): Promise<TokenReply> {
-    const { statusCode, body } = await request(at + path, {
-      method: 'POST',
-      // another process is asked under the one public name
-      headers: { host: new URL(patchbay.url).host, 'content-type': 'application/x-www-form-urlencoded' },
-      body: new URLSearchParams(form).toString(),
+  /** Any request of a host: a form or a JSON body, with or without a token. */
+  async function ask(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, parts: Asked = {}): Promise<TokenReply> {
+    const { form, json, bearer, via = at } = parts
+    const { statusCode, body } = await request(via + path, {
+      method,
+      headers: {
+        // another process is asked under the one public name
+        host: new URL(patchbay.url).host,
+        accept: 'application/json, text/event-stream',
+        ...(form === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }),
+        ...(json === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
+      },
+      ...(form === undefined ? {} : { body: new URLSearchParams(form).toString() }),
+      ...(json === undefined ? {} : { body: JSON.stringify(json) }),
     })
     const text = await body.text()
     return { status: statusCode, body: text === '' ? null : JSON.parse(text) }
   }
+
+  const post = (path: string, form: Readonly<Record<string, string>>, via = at) => ask('POST', path, { form, via })
+  const get = (path: string) => ask('GET', path)
 
   const redeem = (clientId: string, code: string, change: Readonly<Record<string, string>> = {}) =>
     post('/oauth/token', {
@@ -75,25 +96,17 @@ export function createRawHost(patchbay: Patchbay, connectorId: string) {
       ...change,
     })
 
-  const refresh = (clientId: string, token: string, change: Readonly<Record<string, string>> = {}, at = patchbay.url) =>
-    post('/oauth/token', { grant_type: 'refresh_token', client_id: clientId, refresh_token: token, ...change }, at)
+  const refresh = (clientId: string, token: string, change: Readonly<Record<string, string>> = {}, via = at) =>
+    post('/oauth/token', { grant_type: 'refresh_token', client_id: clientId, refresh_token: token, ...change }, via)
 
   /** Status of a call to the connector: 401 unless the token is good. */
   async function call(accessToken: string): Promise<number> {
-    const { status } = await patchbay.request('POST', `/connectors/${connectorId}/mcp`, {
-      key: accessToken,
-      body: {
-        jsonrpc: '2.0',
-        id: 1,
-        method: 'initialize',
-        params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'raw', version: '1' } },
-      },
-      headers: { accept: 'application/json, text/event-stream' },
-    })
-    return status
+    const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'raw', version: '1' } }
+    const json = { jsonrpc: '2.0', id: 1, method: 'initialize', params }
+    return (await ask('POST', new URL(resource).pathname, { json, bearer: accessToken })).status
   }
 
-  return { resource, register, authorizationUrl, openConsent, authorize, redeem, refresh, post, call }
+  return { resource, register, authorizationUrl, openConsent, authorize, redeem, refresh, ask, post, get, call }
 }
 
 export type RawHost = ReturnType<typeof createRawHost>

@@ -1,10 +1,10 @@
 import { type JWTHeaderParameters, SignJWT } from 'jose'
 import { grantClaim } from '../../src/authorization-server/read-access-token.ts'
-import { addMs } from '../../src/kernel/clock.ts'
+import { addMs, systemClock } from '../../src/kernel/clock.ts'
 import { newId } from '../../src/kernel/id.ts'
 import { Secret } from '../../src/kernel/secret.ts'
 import { createPrismaGrantStore } from '../../src/storage/grant-store.ts'
-import { createPrismaSigningKeyStore } from '../../src/storage/key-stores.ts'
+import { createPrismaKeyStore } from '../../src/storage/key-stores.ts'
 import { openDatabase } from '../../src/storage/prisma-client.ts'
 import { readKeyring } from '../../src/vault/key-check.ts'
 import { createStoredKeys, type StoredKeys } from '../../src/vault/stored-keys.ts'
@@ -31,8 +31,9 @@ export type TokenMint = {
 export function createTokenMint(patchbay: Patchbay): TokenMint {
   const database = openDatabase({ url: new Secret(patchbay.databaseUrl), poolSize: 2 })
   const vault = createVault(readKeyring(patchbay.settings.ENCRYPTION_KEYS, ''))
-  const store = createPrismaSigningKeyStore(database)
-  const keys = createStoredKeys({ store, vault, table: 'signing_keys', algorithm: 'RS256' })
+  const store = createPrismaKeyStore(database, 'tokens')
+  const changes = { isLive: () => false, subscribe: () => () => {} }
+  const keys = createStoredKeys({ store, vault, purpose: 'tokens', changes, clock: systemClock })
   const grants = createPrismaGrantStore(database)
   const resourceOf = (connectorId: string) => `${patchbay.url}/connectors/${connectorId}/mcp`
 

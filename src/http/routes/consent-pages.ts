@@ -19,6 +19,7 @@ import type { PresetCatalog } from '../../presets/match-preset.ts'
 import type { BrowserCookie } from '../browser-cookie.ts'
 import { isDevLoginAllowed } from '../dev-login.ts'
 import type { FormToken } from '../form-token.ts'
+import { requestRecord } from '../front-door.ts'
 import { isOwnForm } from '../own-form.ts'
 import { consentPage } from '../pages/consent-page.ts'
 import { type ConsentFacts, clientName } from '../pages/consent-parts.ts'
@@ -131,7 +132,7 @@ export function createConsentPages(deps: Deps): Router {
   }
 
   function redeem(ctx: Context, { id, connector }: PendingRequest, token: string): Promise<Person | null> {
-    const address = ctx.req.socket.remoteAddress ?? ''
+    const { address } = requestRecord(ctx.req)
     return deps.redeemConnectToken(token, { connectorId: connector.id, address, requestId: id })
   }
 

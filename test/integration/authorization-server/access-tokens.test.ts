@@ -100,7 +100,7 @@ describe('access tokens of ours at the MCP endpoint', () => {
       expect(await refusal(await mint.token(connector, grant, { claims }))).to.equal(refused)
   })
 
-  // @guards src/authorization-server/read-access-token.ts:createKeySet
+  // @guards src/authorization-server/read-access-token.ts:createKeySets
   it('TK-01: must be signed by our key with RS256; keys they bring and tricks with alg are refused', async () => {
     const token = await mint.token(connector, grant)
     const [head = '', payload = '', signature = ''] = token.split('.')

@@ -94,6 +94,13 @@ describe('housekeeping', () => {
         `INSERT INTO events (id, tenant_id, connector_id, type, at) VALUES ($1, $2, $3, 'connector.created', $4)`,
         [randomUUID(), tenant, connectorId, at(age)],
       )
+      // the first is over once the second signs
+      for (const table of ['signing_keys', 'client_keys']) {
+        await query(
+          `INSERT INTO ${table} (kid, sealed_private_key, public_key, signs_from) VALUES ($1, 'x', '{}', $2)`,
+          [randomUUID(), at(Math.max(age, 500))],
+        )
+      }
       await query(
         `INSERT INTO call_counts (tenant_id, hour_at, connector_id, principal_id, method, tool, client, outcome, calls, total_ms)
          VALUES ($1, $2, $3, $4, 'ping', '', '', 'ok', 1, 1)`,

@@ -125,6 +125,7 @@ export async function startEndpoint(options: StartOptions): Promise<StartedEndpo
     limits: options.limits ?? {},
   })
   const door = createFrontDoor({
+    trustedProxies: 0,
     publicUrl,
     allowedHosts: [`localhost:${port}`],
     mcpEndpoint: endpoint,
