@@ -1111,7 +1111,7 @@ export interface paths {
             /** Default: `member`. Admins manage what the organisation shares. */
             role?: "admin" | "member" | null | undefined
             /** Default: all that the role may have and you have yourself. */
-            scopes?: ("connectors:read" | "connectors:write" | "connectors:proxy" | "webhooks" | "admin")[] | null | undefined
+            scopes?: ("connectors:read" | "connectors:write" | "connectors:proxy" | "webhooks" | "analytics" | "admin")[] | null | undefined
             /** When the key stops working. Default: never. */
             expires_at?: string | null | undefined
           }
@@ -1187,6 +1187,50 @@ export interface paths {
         401: problem
         403: problem
         404: problem
+        500: problem
+        503: problem
+      }
+    }
+  }
+  "/api/v1/analytics": {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Who called what, how often, how it ended, and how long it took */
+    get: {
+      parameters: {
+        query?: {
+          /** Calls that ended since then; rounded down to the hour. Default: 24 hours before `to`. */
+          from?: string | undefined
+          /** Calls that ended before; rounded up to the hour. Default: now. */
+          to?: string | undefined
+          /** What to tell apart, up to four of connector, method, tool, principal, client, outcome, hour, day, separated by commas. */
+          group_by?: string | undefined
+          connector_id?: string | undefined
+          principal_id?: string | undefined
+          method?: "initialize" | "ping" | "tools/list" | "tools/call" | "prompts/list" | "prompts/get" | "resources/list" | "resources/templates/list" | "resources/read" | "resources/subscribe" | "resources/unsubscribe" | "completion/complete" | "logging/setLevel" | "server/discover" | "subscriptions/listen" | "tasks/get" | "tasks/list" | "tasks/result" | "tasks/update" | "tasks/cancel" | "notifications/initialized" | "notifications/cancelled" | "notifications/progress" | "notifications/roots/list_changed" | "stream" | "end_session" | "response" | "batch" | "other" | "unread" | undefined
+          tool?: string | undefined
+          client?: string | undefined
+          outcome?: "ok" | "invalid" | "authorization" | "limit" | "patchbay" | "upstream" | "client_gone" | undefined
+          limit?: string | undefined
+        }
+        header?: never
+        path?: never
+        cookie?: never
+      }
+      responses: {
+        200: {
+          headers: { [name: string]: unknown }
+          content: {
+            "application/json": components["schemas"]["Analytics"]
+          }
+        }
+        400: problem
+        401: problem
+        403: problem
         500: problem
         503: problem
       }
@@ -1445,7 +1489,7 @@ export interface components {
       kind: "user" | "agent" | "service"
       subject: string
       role: "admin" | "member"
-      scopes: ("connectors:read" | "connectors:write" | "connectors:proxy" | "webhooks" | "admin")[]
+      scopes: ("connectors:read" | "connectors:write" | "connectors:proxy" | "webhooks" | "analytics" | "admin")[]
       /** How the key begins, to tell keys apart. */
       hint: string
       expires_at: string | null
@@ -1462,7 +1506,7 @@ export interface components {
       kind: "user" | "agent" | "service"
       subject: string
       role: "admin" | "member"
-      scopes: ("connectors:read" | "connectors:write" | "connectors:proxy" | "webhooks" | "admin")[]
+      scopes: ("connectors:read" | "connectors:write" | "connectors:proxy" | "webhooks" | "analytics" | "admin")[]
       /** How the key begins, to tell keys apart. */
       hint: string
       expires_at: string | null
@@ -1470,6 +1514,42 @@ export interface components {
       /** To ten minutes. */
       last_used_at: string | null
       created_at: string
+    }
+    Analytics: {
+      from: string
+      to: string
+      items: (components["schemas"]["CallStatistics"])[]
+      total_count: number
+      /** There are more than `limit`; ask for less at once by filters. */
+      has_more: boolean
+      next_page_token: null
+    }
+    CallStatistics: {
+      /** Null: the call did not get so far. */
+      connector_id?: string | null
+      method?: string
+      /** Of calls of tools. `other`: beyond the number that is told apart. */
+      tool?: string
+      principal?: {
+        id: string
+        kind: "user" | "agent" | "service" | null
+        subject: string | null
+      }
+      /** As it calls itself. Empty where it did not. */
+      client?: string
+      outcome?: "ok" | "invalid" | "authorization" | "limit" | "patchbay" | "upstream" | "client_gone"
+      /** When the hour or day began, UTC. */
+      time?: string
+      calls: number
+      /** Those that ended neither `ok` nor `client_gone`. */
+      failed: number
+      /** From the request to the end of the answer. Percentiles are estimated from classes, the last of which begins at 300000. Null: nothing that has an end. */
+      latency_ms: {
+        mean: number
+        p50: number
+        p90: number
+        p99: number
+      } | null
     }
   }
 }
