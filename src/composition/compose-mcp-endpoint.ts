@@ -2,6 +2,7 @@ import { createKnownCallers } from '../access/known-callers.ts'
 import type { Settings } from '../config/settings.ts'
 import { createKnownUpstreams } from '../connections/known-upstreams.ts'
 import { askPeer } from '../egress/ask-peer.ts'
+import { createShowBrowser } from '../http/show-browser.ts'
 import type { Changes } from '../kernel/changes.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Logger } from '../log/logger.ts'
@@ -56,6 +57,7 @@ export function composeMcpEndpoint(parts: Parts): McpEndpoint {
     place: parts.place,
     sessionKeys: vault.deriveKeys('mcp-session'),
     publicUrl: settings.PUBLIC_URL,
+    showBrowser: createShowBrowser(settings.PUBLIC_URL),
     allowedOrigins: settings.CORS_ORIGINS ?? [],
     limits: {
       maxRequestBytes: settings.MCP_BODY_LIMIT,

@@ -11,7 +11,7 @@ import type { RelayMetrics } from '../metrics/relay-metrics.ts'
 import type { OpenLegacyTransport } from '../upstream/legacy-transport.ts'
 import type { Vault } from '../vault/vault.ts'
 import { createAdmission } from './admission.ts'
-import type { McpCall, Reply } from './call.ts'
+import { type McpCall, type Reply, writeAnswer } from './call.ts'
 import { challengeHeaders } from './challenge.ts'
 import { createOriginPolicy } from './cors.ts'
 import { endRevoked, type UnderWay } from './end-revoked.ts'
@@ -52,6 +52,8 @@ export type McpEndpointDeps = {
   /** Seals what goes with a question to a client, and where a session lives. */
   readonly vault: Vault
   readonly publicUrl: URL
+  /** What a browser is shown that opens the address without credentials: whole headers, and the page. */
+  readonly showBrowser: (mcpUrl: string) => { readonly headers: readonly string[]; readonly body: string }
   /** Browser origins that may call, besides our own. */
   readonly allowedOrigins: readonly string[]
   readonly metrics: RelayMetrics
@@ -118,7 +120,7 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
       if (method === 'OPTIONS') origins.answerOptions(reply, request.headers['access-control-request-headers'])
       else await serve({ request, method, head, reply })
     } catch (error) {
-      refuse(reply, head, error)
+      refuse(request, reply, head, error)
     }
   }
 
@@ -248,7 +250,7 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
     return relaying.outcome
   }
 
-  function refuse(reply: Reply, head: RequestHead, error: unknown): void {
+  function refuse(request: IncomingMessage, reply: Reply, head: RequestHead, error: unknown): void {
     const failure = isAppError(error) ? error : new AppError('internal', 'unexpected error', { cause: error })
     reply.call.failure = failure.code
     const status = statusOf(failure)
@@ -263,7 +265,10 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
       failure.code === 'method_not_allowed'
         ? allow
         : challengeHeaders(publicUrl, reply.call.path, failure, head.authorization)
-    writeFailure(reply, failure, extra)
+    if (failure.code === 'unauthenticated' && isBrowser(request)) {
+      const { headers, body } = deps.showBrowser(publicUrl.origin + reply.call.path)
+      writeAnswer(reply, { status, headers: [...headers, ...extra], body })
+    } else writeFailure(reply, failure, extra)
   }
 
   return {
@@ -286,4 +291,9 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
 /** Read only where an upstream opens a session, that is on the answer to `initialize`. */
 function featuresOfClient(body: Buffer): ClientFeatures {
   return readMessages(body)?.messages.some(canOpenLinks) === true ? 'e' : '-'
+}
+
+/** Somebody who looks what is there: no MCP client asks for HTML. */
+function isBrowser({ method, headers }: IncomingMessage): boolean {
+  return method === 'GET' && headers.authorization === undefined && /\btext\/html\b/.test(headers.accept ?? '')
 }

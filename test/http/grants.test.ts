@@ -163,7 +163,7 @@ describe('what people gave to apps', function () {
       const browser = hostBrowser()
       await browser.open(elsewhere.authorizationUrl((await elsewhere.register()).body.client_id))
       await browser.submit({ button: 'connect_token', fields: { connect_token: body.connect_token } })
-      expect((await browser.open(`${patchbay.url}/account`)).text).to.include('There are none.')
+      expect((await browser.open(`${patchbay.url}/account`)).text).to.include('No app may use a connector as you.')
     })
   })
 })

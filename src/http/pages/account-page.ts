@@ -22,7 +22,10 @@ const notices = {
   gone: 'That one was over already.',
 } as const
 
-const day = (date: Date) => date.toISOString().slice(0, 10)
+/** A day, the same in every process: 21 November 2026. */
+const dayFormat = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' })
+const day = (date: Date) =>
+  html`<time class="whole" datetime="${date.toISOString().slice(0, 10)}">${dayFormat.format(date)}</time>`
 
 /** What a person gave to apps, each with a button that takes it back. Needs no JavaScript. */
 export function accountPage({ formToken, subject, grants, total, notice }: AccountPage, nonce: string): string {
@@ -31,9 +34,11 @@ export function accountPage({ formToken, subject, grants, total, notice }: Accou
     title: 'Apps with your access',
     nonce,
     main: html`<h1>Apps with your access</h1>
-<p class="lead">You are ${untrusted(subject)}. These apps may use connectors as you.</p>
+<p class="lead">You are ${untrusted(subject)}. ${
+      grants.length === 0 ? 'No app may use a connector as you.' : 'These apps may use connectors as you.'
+    }</p>
 ${notice !== undefined && html`<p class="notice" role="status">${notices[notice]}</p>`}
-${grants.length === 0 ? html`<p>There are none.</p>` : html`${grants.map((grant) => item(grant, token))}`}
+${grants.map((grant) => item(grant, token))}
 ${total > grants.length && html`<p class="soft">These are the newest ${grants.length} of ${total}.</p>`}
 <form class="next" method="post" action="/account">${token}
 <button class="link" type="submit" name="action" value="leave">Sign out</button></form>`,
@@ -45,7 +50,7 @@ function item(grant: AccountPage['grants'][number], token: SafeHtml): SafeHtml {
 <input type="hidden" name="grant_id" value="${grant.id}">
 <h2>${untrusted(grant.clientName, 'An unnamed app')}</h2>
 <p class="soft">Uses ${untrusted(grant.connectorName)}. Allowed on ${day(grant.createdAt)}${
-    grant.lastUsedAt === null ? '' : `, last renewed on ${day(grant.lastUsedAt)}`
+    grant.lastUsedAt !== null && html`, last renewed on ${day(grant.lastUsedAt)}`
   }.</p>
 <button class="button quiet" type="submit" name="action" value="revoke">Take back</button></form>`
 }

@@ -32,7 +32,7 @@ ${clientWarning(page)}
 <dl class="facts">
 ${clientFacts(page)}
 ${fact('As', html`${untrusted(page.subject)}`)}
-${fact('For how long', html`${page.canRefresh ? 'Until you take it back, or 90 days without use' : 'An hour at a time'} <span class="soft">What you allow is listed under /account here; take it back there.</span>`)}
+${fact('For how long', html`${page.canRefresh ? 'Until you take it back, or 90 days without use' : 'An hour at a time'} <span class="soft">You can take it back at any time on <a href="/account">your account page</a>.</span>`)}
 </dl>
 ${page.upstreamState === 'connect' ? connectFirst(page) : decide(page)}`,
   })

@@ -20,8 +20,10 @@ export function mcpPage({ mcpUrl }: { readonly mcpUrl: string }, nonce: string):
 <p class="lead">It is for programs that speak the Model Context Protocol, such as agents and their hosts. There is nothing to see here in a browser.</p>
 <h2>The address</h2>
 <pre><code>${mcpUrl}</code></pre>
-<h2>How to use it</h2>
-<p>Give it to your MCP client as a remote server (Streamable HTTP), and send an API key with it:</p>
+<h2>In an app</h2>
+<p>Add it as a remote MCP server (“custom connector”) to Claude, ChatGPT, Cursor, VS Code or another app. The app opens a page here on which you allow it.</p>
+<h2>In a program</h2>
+<p>Send an API key with each request (Streamable HTTP):</p>
 <pre><code>${configuration}</code></pre>
 <p class="soft">You get a key from the people who run Patchbay here. Clients write this configuration in slightly different ways; look into the manual of yours.</p>`,
   })

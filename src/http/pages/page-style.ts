@@ -55,6 +55,7 @@ pre code { padding: 0; border: 0; background: none; }
 .link { display: block; margin: 16px auto 0; padding: 6px 10px; border: 0; background: none; color: var(--accent); font: inherit; font-size: .9375rem; text-decoration: underline; text-underline-offset: 3px; cursor: pointer; }
 form.item { margin: 20px 0 0; padding-top: 4px; border-top: 1px solid var(--line); }
 form.item h2 { margin-top: 16px; }
+.whole { white-space: nowrap; }
 .notice { padding: 12px 16px; border-radius: 10px; background: var(--good-ground); color: var(--good); font-weight: 600; }
 .warning { padding: 12px 16px; border-radius: 10px; background: var(--bad-ground); }
 .warning strong { color: var(--bad); }

@@ -152,6 +152,26 @@ describe('MCP endpoint, what goes upstream', () => {
       }
     })
 
+    // @guards src/http/show-browser.ts:createShowBrowser
+    it('TK-06: a browser gets the same, and a page that says what the address is for', async () => {
+      const accept = 'text/html,application/xhtml+xml,*/*;q=0.8'
+      const answer = await caller.call({ method: 'GET', headers: { authorization: '', accept }, body: '' })
+      expect(answer.status).to.equal(401)
+      expect(answer.headers).to.include({
+        'www-authenticate': `Bearer scope="mcp", ${metadata()}`,
+        'content-type': 'text/html; charset=utf-8',
+        'x-frame-options': 'DENY',
+      })
+      expect(answer.headers['content-security-policy']).to.include("default-src 'none'")
+      expect(answer.body).to.include(`<code>${started.url}</code>`)
+      const stranger = await caller.call({
+        method: 'GET',
+        headers: { authorization: 'Bearer wrong', accept },
+        body: '',
+      })
+      expect([stranger.status, stranger.headers['content-type']]).to.deep.equal([401, 'application/problem+json'])
+    })
+
     it('names the metadata of the alias at the alias', async () => {
       const answer = await caller.call({
         headers: { authorization: '' },

@@ -11,6 +11,7 @@ import { createGuardedDispatcher } from '../../../src/egress/guarded-dispatcher.
 import { createGuardedFetch } from '../../../src/egress/guarded-fetch.ts'
 import { createOpenWebSocket } from '../../../src/egress/open-websocket.ts'
 import { createFrontDoor, serverOptions } from '../../../src/http/front-door.ts'
+import { createShowBrowser } from '../../../src/http/show-browser.ts'
 import { AppError } from '../../../src/kernel/app-error.ts'
 import type { Changes } from '../../../src/kernel/changes.ts'
 import { systemClock } from '../../../src/kernel/clock.ts'
@@ -119,6 +120,7 @@ export async function startEndpoint(options: StartOptions): Promise<StartedEndpo
     place: createOwnPlace(null, null),
     sessionKeys: { active: key, all: [key] },
     publicUrl,
+    showBrowser: createShowBrowser(publicUrl),
     allowedOrigins: options.allowedOrigins ?? [],
     metrics: metrics.relay,
     log: logger,
