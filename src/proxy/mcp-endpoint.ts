@@ -295,5 +295,5 @@ function featuresOfClient(body: Buffer): ClientFeatures {
 
 /** Somebody who looks what is there: no MCP client asks for HTML. */
 function isBrowser({ method, headers }: IncomingMessage): boolean {
-  return method === 'GET' && headers.authorization === undefined && /\btext\/html\b/.test(headers.accept ?? '')
+  return method === 'GET' && !headers.authorization && /\btext\/html\b/.test(headers.accept ?? '')
 }
