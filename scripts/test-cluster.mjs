@@ -2,6 +2,8 @@
 // behind a round-robin balancer, with PostgreSQL and Redis. Tests that put parts of their own into Patchbay keep it in
 // their own process.
 process.env.PATCHBAY_TEST_CLUSTER = '1'
+// each suite starts four processes
+process.argv.push('--timeout', '180000')
 if (!process.argv.slice(2).some((arg) => arg.endsWith('.ts'))) {
   const journeys = ['journey', 'hosts', 'two-people', 'connect-prompt', 'oauth-by-hand', 'legacy-transports']
   const http = ['connectors', 'list-connectors', 'change-connectors', 'shared-connectors', 'grants', 'links-of-people']

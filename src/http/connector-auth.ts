@@ -3,12 +3,13 @@ import { type Connector, type ConnectorAuthType, connectorAuthTypes } from '../c
 import type { AuthRequest } from '../connectors/connector-auth.ts'
 import { Secret } from '../kernel/secret.ts'
 import { signingAlgorithms } from '../upstream/private-key.ts'
-import { optional, secretText, tokenText } from './fields.ts'
+import { optional, secretFormat, secretText, tokenText } from './fields.ts'
 
 const pemText = z
   .string()
   .max(16_384)
   .regex(/^-----BEGIN PRIVATE KEY-----\s/, 'must be a private key in PKCS #8 PEM')
+  .meta(secretFormat)
   .transform((value) => new Secret(value))
 
 /** Headers that are the protocol's, or that mean something between two machines only. */

@@ -6,10 +6,14 @@ export const optional = <S extends z.ZodType>(schema: S) => schema.nullish().tra
 
 const maxSecretLength = 4096
 
+/** How the OpenAPI document says that a field holds a secret. */
+export const secretFormat = { format: 'password' }
+
 export const secretText = z
   .string()
   .min(1)
   .max(maxSecretLength)
+  .meta(secretFormat)
   .transform((value) => new Secret(value))
 
 /** A token as a header can carry it (RFC 9110 section 5.5): visible ASCII, spaces only inside. */
@@ -17,6 +21,7 @@ export const tokenText = z
   .string()
   .max(maxSecretLength)
   .regex(/^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/, 'must be text that a header can carry')
+  .meta(secretFormat)
   .transform((value) => new Secret(value))
 
 type Present<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {

@@ -88,6 +88,8 @@ export function createFrontDoor(deps: FrontDoorDeps): FrontDoor {
     metrics.began(surface)
     response.on('close', () => {
       inFlight -= 1
+      // an answer that began before we were told to end promised to keep the connection: the next request would come in vain
+      if (isRetired) request.socket.destroySoon()
       if (inFlight === 0) for (const resolve of waiting.splice(0)) resolve()
       const status = response.headersSent ? response.statusCode : null
       const durationMs = clock.now().getTime() - startedAt

@@ -1,8 +1,13 @@
 import { z } from 'zod'
 
-/** The jobs that exist: a queue's name and what its jobs carry. Ids and versions only; the worker reads the rest afresh. */
+/**
+ * The jobs that exist: a queue's name and what its jobs carry. Ids and versions only; the worker reads the rest afresh.
+ *
+ * A job that comes to carry something else gets a queue of another name: while an upgrade is rolled out, workers of two versions
+ * take jobs, and each must understand what it takes (REL-20). `refresh` held one connection per job.
+ */
 export const refreshJob = {
-  queue: 'refresh',
+  queue: 'refresh-by-issuer',
   schema: z.strictObject({
     issuer: z.string().min(1).max(2048),
     references: z.array(z.strictObject({ tenantId: z.uuid(), id: z.uuid(), tokenVersion: z.int().min(0) })).max(1000),

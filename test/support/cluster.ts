@@ -14,6 +14,7 @@ export type Role = 'server' | 'worker'
 
 export type Member = {
   readonly role: Role
+  readonly metricsUrl: string
   /** Sends the signal and waits for the end. Gives the exit code; null after SIGKILL. */
   end(signal: NodeJS.Signals): Promise<number | null>
   /** Starts another one in its place, on the same ports, and waits until it serves. */
@@ -137,6 +138,7 @@ function launch(place: Place, env: Readonly<Record<string, string>>, onLog: (lin
   start()
   return {
     role,
+    metricsUrl: `http://127.0.0.1:${metricsPort}/metrics`,
     running,
     async end(signal: NodeJS.Signals) {
       if (hasEnded()) return child.exitCode

@@ -10,11 +10,12 @@ import { type Clock, systemClock } from '../../src/kernel/clock.ts'
 import type { PrincipalKind, Role, Scope } from '../../src/kernel/principal.ts'
 import { Secret } from '../../src/kernel/secret.ts'
 import { createLogger } from '../../src/log/logger.ts'
-import { type HttpServer, startHttpServer } from '../../src/process/http-server.ts'
-import { type Cluster, startCluster } from './cluster.ts'
+import { startHttpServer } from '../../src/process/http-server.ts'
+import { startCluster } from './cluster.ts'
 import { onEachConnection } from './on-each-connection.ts'
 import { createTestDatabase } from './test-database.ts'
 import { freePorts } from './upstreams/free-ports.ts'
+import { watchSecrets } from './watch-secrets.ts'
 
 export type Answer = {
   readonly status: number
@@ -109,9 +110,10 @@ export async function startPatchbay(options: PatchbayOptions = {}): Promise<Patc
   const isOfOnePiece = ['clock', 'timings', 'egress', 'refresh', 'sharing'].every((part) => !(part in options))
   const isCluster = isClusterWanted && isOfOnePiece
   if (isCluster) onEachConnection()
-  const server: HttpServer | Cluster = isCluster
-    ? await startCluster({ env: fullEnv, onLog: (line) => void logs.push(line) })
-    : await startHttpServer(app, settings, { noticeMs: 0, drainMs: 1000 })
+  const cluster = isCluster ? await startCluster({ env: fullEnv, onLog: (line) => void logs.push(line) }) : undefined
+  const ring = fullEnv.ENCRYPTION_KEYS
+  const watch = cluster === undefined ? undefined : await watchSecrets({ databaseUrl, ring, logs, cluster })
+  const server = cluster ?? (await startHttpServer(app, settings, { noticeMs: 0, drainMs: 1000 }))
   const url = `http://localhost:${port}`
 
   const createKey: Patchbay['createKey'] = async ({
@@ -132,6 +134,7 @@ export async function startPatchbay(options: PatchbayOptions = {}): Promise<Patc
       ...(scopes === undefined ? {} : { scopes }),
       ...(expiresAt === undefined ? {} : { expiresAt }),
     })
+    watch?.add('API key', key.reveal())
     return key.reveal()
   }
   const admin = await createKey({ subject: 'admin', kind: 'service', role: 'admin' })
@@ -161,9 +164,13 @@ export async function startPatchbay(options: PatchbayOptions = {}): Promise<Patc
       return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : null, text }
     },
     async close() {
-      await server.close()
-      await app.close()
-      await database?.drop()
+      try {
+        await watch?.finish()
+      } finally {
+        await server.close()
+        await app.close()
+        await database?.drop()
+      }
     },
   }
 }

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { Redis } from 'ioredis'
 
 export type RedisServer = {
   /** `unix://...`, as `REDIS_URL` takes it. */
@@ -43,6 +44,19 @@ export async function startRedis(program: string): Promise<RedisServer> {
       await rm(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** Tells of every command that a Redis is sent, from now on. */
+export async function watchRedis(
+  { url }: Pick<RedisServer, 'url'>,
+  onCommand: (command: string) => void,
+): Promise<{ close(): void }> {
+  const client = new Redis({ path: url.replace('unix://', '') })
+  // a connection of its own
+  const monitor = await client.monitor()
+  client.disconnect()
+  monitor.on('monitor', (_time: string, command: string[]) => onCommand(command.join(' ')))
+  return { close: () => monitor.disconnect() }
 }
 
 async function launch(program: string, args: readonly string[]) {

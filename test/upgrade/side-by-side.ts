@@ -2,7 +2,6 @@
 import { expect } from 'chai'
 import { packageRoot } from '../../src/config/package-root.ts'
 import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts'
-import { callTool } from '../support/call-tool.ts'
 import { type Cluster, startCluster } from '../support/cluster.ts'
 import { createConnector, followLink } from '../support/connecting.ts'
 import { requireRedis } from '../support/lanes.ts'
@@ -11,13 +10,20 @@ import { type Patchbay, startPatchbay } from '../support/patchbay.ts'
 import { until } from '../support/until.ts'
 import { createBrowser } from '../support/upstreams/browser.ts'
 import { freePorts } from '../support/upstreams/free-ports.ts'
+import { connectClient } from '../support/upstreams/mcp-clients.ts'
 import { buildFormerVersion, findFormerVersion } from './former-version.ts'
 
 const journeys = 12
 /** As members of the cluster: the former version's first, of servers and workers alike. */
 const names = ['former server', 'this server', 'former worker', 'this worker'] as const
 
-type LogLine = { readonly msg?: string; readonly status?: number; readonly level?: string | number }
+type LogLine = {
+  readonly msg?: string
+  readonly status?: number
+  readonly level?: string | number
+  readonly err?: { readonly message?: string }
+}
+const isError = ({ level }: LogLine): boolean => level === 'error' || level === 50
 
 describe('a former version and this one on one database', function () {
   this.timeout(600_000)
@@ -76,6 +82,14 @@ describe('a former version and this one on one database', function () {
     expect(page.status, page.text).to.equal(200)
     return id
   }
+  /** A whole session, each request of it wherever it lands. */
+  async function whoami(id: string, era: 'legacy' | 'modern'): Promise<unknown> {
+    const headers = { authorization: `Bearer ${patchbay.admin}` }
+    const { client, close } = await connectClient(era, { url: `${cluster.url}/connectors/${id}/mcp`, headers })
+    const { content } = await client.callTool({ name: 'whoami', arguments: {} })
+    await close()
+    return (content as { text?: string }[])[0]?.text
+  }
   const stateOf = async (id: string) => (await both().request('GET', `/api/v1/connectors/${id}`)).body
   const refreshesOf = async (id: string): Promise<number> => {
     const { body } = await both().request('GET', `/api/v1/connectors/${id}/events?limit=100`)
@@ -87,10 +101,10 @@ describe('a former version and this one on one database', function () {
     const ids = await Promise.all(Array.from({ length: journeys }, (_, index) => connectOne(`journey ${index}`)))
     for (const id of ids) expect((await stateOf(id)).state).to.equal('connected')
 
-    const answers = await Promise.all(ids.flatMap((id) => [0, 1, 2, 3].map(() => callTool(both(), id, 'whoami'))))
-    expect(new Set(answers.map(({ status, text }) => `${status} ${text}`))).to.deep.equal(
-      new Set(['200 You are Alice.']),
-    )
+    for (const era of ['legacy', 'modern'] as const) {
+      const answers = await Promise.all(ids.map((id) => whoami(id, era)))
+      expect(new Set(answers), era).to.deep.equal(new Set(['You are Alice.']))
+    }
 
     await until(
       'every token was renewed twice, by whichever worker',
@@ -119,11 +133,17 @@ describe('a former version and this one on one database', function () {
         {
           requests: served(name).length,
           failed: served(name).filter(({ status }) => (status ?? 0) >= 500).length,
-          errors: linesOf(name).filter(({ level }) => level === 'error' || level === 50).length,
+          errors: linesOf(name).filter(isError).length,
         },
       ]),
     )
     console.log(`      ${JSON.stringify(figures)}`)
+    const errors = names.flatMap((name) =>
+      linesOf(name)
+        .filter(isError)
+        .map(({ msg, err }) => `${name}: ${msg}, ${err?.message}`),
+    )
+    for (const error of new Set(errors)) console.log(`      ${error}`)
     expect(served('former server').length).to.be.greaterThan(journeys)
     expect(served('this server').length).to.be.greaterThan(journeys)
     for (const { failed, errors } of Object.values(figures))
@@ -140,7 +160,7 @@ describe('a former version and this one on one database', function () {
       async () => (await fetch(`${cluster.url}/healthz`).catch(() => null))?.ok === true,
     )
     const id = await connectOne('afterwards')
-    expect((await callTool(both(), id, 'whoami')).text).to.equal('You are Alice.')
+    expect(await whoami(id, 'modern')).to.equal('You are Alice.')
     await until('a token is renewed', async () => (await refreshesOf(id)) >= 1, 60_000)
   })
 })

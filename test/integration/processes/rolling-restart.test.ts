@@ -25,6 +25,8 @@ const accept = 'application/json, text/event-stream'
 type Counts = {
   posts: number
   failedPosts: number
+  /** How they failed, and how often. */
+  failures: Record<string, number>
   events: number
   /** Events of which only a part came. */
   truncated: number
@@ -57,7 +59,7 @@ async function startStreamingUpstream() {
 
 /** Uses one connector through the balancer until it is told to stop, and counts what its users would notice. */
 function startLoad(url: string, key: string, payload: string) {
-  const counts: Counts = { posts: 0, failedPosts: 0, events: 0, truncated: 0, reopened: 0 }
+  const counts: Counts = { posts: 0, failedPosts: 0, failures: {}, events: 0, truncated: 0, reopened: 0 }
   const ending = new AbortController()
   setMaxListeners(0, ending.signal)
   const agent = new Agent({ connections: streams + postsPerSecond })
@@ -89,16 +91,19 @@ function startLoad(url: string, key: string, payload: string) {
   }
   async function post(): Promise<void> {
     counts.posts += 1
-    const isFine = await request(url, {
+    const outcome = await request(url, {
       method: 'POST',
       headers: { ...headers, 'content-type': 'application/json' },
       body: call,
       dispatcher: agent,
     }).then(
-      async ({ statusCode, body }) => (await body.text()).includes('"result"') && statusCode === 200,
-      () => false,
+      async ({ statusCode, body }) =>
+        (await body.text()).includes('"result"') ? statusCode : `${statusCode} without a result`,
+      (error: Error & { code?: string }) => error.code ?? error.message,
     )
-    if (!isFine) counts.failedPosts += 1
+    if (outcome === 200) return
+    counts.failedPosts += 1
+    counts.failures[outcome] = (counts.failures[outcome] ?? 0) + 1
   }
   async function keepPosting(): Promise<void> {
     const under = new Set<Promise<void>>()

@@ -21,6 +21,8 @@ export type ScriptedOAuthOptions = {
   readonly isForgiving?: boolean
   /** Whether it registers clients. Default: yes. */
   readonly isRegistrationOpen?: boolean
+  /** The secret that registered clients are given. Default: none. */
+  readonly clientSecret?: string
   /** How clients may authenticate. Default: not at all, or with a secret. */
   readonly authMethods?: readonly string[]
   /** The parameters of the answer to an authorization request, besides `state` and `iss`. Default: a code. */
@@ -144,7 +146,14 @@ export async function startScriptedOAuth(options: ScriptedOAuthOptions = {}): Pr
           return respondJson(metadata)
         case '/register':
           await gates.registrations?.pass()
-          return respondJson({ ...JSON.parse(request.body), client_id: `client-${randomUUID()}` }, 201)
+          return respondJson(
+            {
+              ...JSON.parse(request.body),
+              client_id: `client-${randomUUID()}`,
+              ...(options.clientSecret === undefined ? {} : { client_secret: options.clientSecret }),
+            },
+            201,
+          )
         case '/authorize': {
           const callback = new URL(searchParams.get('redirect_uri') ?? '')
           const parameters = {
