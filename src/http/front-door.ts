@@ -116,7 +116,8 @@ export function createFrontDoor(deps: FrontDoorDeps): FrontDoor {
     const connectorId = mcpPath.exec(path)?.[1]
     const record = newCall(randomUUID(), path, connectorId ?? '')
     watch(request, response, record)
-    if (isRetired) response.shouldKeepAlive = false
+    // A stream that was opened with GET ends when we do: whoever reads it must not send the next request on its connection.
+    if (isRetired || (connectorId !== undefined && request.method === 'GET')) response.shouldKeepAlive = false
     const refusal = refusalOf(request, url, hosts)
     if (refusal !== null) refuse(response, record.requestId, refusal)
     else if (connectorId !== undefined) mcpEndpoint.handle(request, response, record)

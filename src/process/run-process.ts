@@ -69,6 +69,8 @@ export async function runProcess(log: Logger, start: (control: ProcessControl) =
   })
   // the parent was killed: nobody would stop us, and what we work with may be gone
   process.on('disconnect', () => end(0, orphanMs))
+  // it was killed before anything of ours was loaded, so that nobody heard of it
+  if (process.send !== undefined && !process.connected) end(0, orphanMs)
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (err: unknown) => {
       log.fatal({ err }, event)
