@@ -1,9 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createRateLimit } from './access/rate-limit.ts'
 import { createScanLimit } from './access/scan-limit.ts'
-import { createKeepHouse } from './audit/keep-house.ts'
+import { createAuditLog } from './audit/audit-log.ts'
 import { composeAccess } from './composition/compose-access.ts'
 import { composeAnnouncing } from './composition/compose-announcing.ts'
 import { composeHosts } from './composition/compose-hosts.ts'
+import { composeHousekeeping } from './composition/compose-housekeeping.ts'
 import { composeInsight } from './composition/compose-insight.ts'
 import { composeMcpEndpoint } from './composition/compose-mcp-endpoint.ts'
 import { composePages } from './composition/compose-pages.ts'
@@ -43,6 +45,7 @@ import { createKoaHandler } from './http/koa-app.ts'
 import { loopbackHosts } from './http/loopback-hosts.ts'
 import { describeApi } from './http/openapi.ts'
 import type { ReadinessReport } from './http/readiness-report.ts'
+import { createAuditRoutes } from './http/routes/audit-routes.ts'
 import { createClientRoutes } from './http/routes/client-routes.ts'
 import { callbackPath } from './http/routes/connect-pages.ts'
 import { createConnectorRoutes } from './http/routes/connector-routes.ts'
@@ -275,8 +278,10 @@ export function createApp(options: AppOptions) {
     ...hosts.apiRoutes,
     ...caller.apiRoutes,
     ...insight.apiRoutes,
+    ...createAuditRoutes({ audit: storage.audit }),
   ]
   const openApi = describeApi(routes, productVersion())
+  const auditLog = createAuditLog({ audit: storage.audit, log })
 
   /** The HTTP side, for the server process. */
   function createHttp(readiness: () => Promise<ReadinessReport>): HttpParts {
@@ -292,6 +297,7 @@ export function createApp(options: AppOptions) {
         verifyAccessToken: hosts.verifyAccessToken,
         publicUrl,
       }),
+      wrongKeys: caller.wrongKeys,
       resolveUpstream,
       recoverUnauthorized,
       beginConnect: createBeginConnect({ connectors, connect, resolveUpstream }),
@@ -319,8 +325,15 @@ export function createApp(options: AppOptions) {
           redeemCallback,
           hosts,
         }),
-        createApiRouter({ routes, authenticate: caller.authenticate, openApi }),
+        createApiRouter({
+          routes,
+          authenticate: caller.authenticate,
+          rateLimit: createRateLimit({ points: 10 * settings.API_RATE_LIMIT, seconds: 10 }),
+          audit: auditLog,
+          openApi,
+        }),
       ],
+      addressLimit: createRateLimit({ points: 10 * settings.ADDRESS_RATE_LIMIT, seconds: 10 }),
       log,
       publicUrl,
     })
@@ -362,15 +375,7 @@ export function createApp(options: AppOptions) {
     deliverWebhook: announcing.deliverWebhook,
     changes,
     /** Deletes what is over. */
-    keepHouse: createKeepHouse({
-      store: storage.housekeeping,
-      clock,
-      keptDays: {
-        events: settings.EVENTS_KEPT_DAYS,
-        deliveries: settings.DELIVERIES_KEPT_DAYS,
-        analytics: settings.ANALYTICS_KEPT_DAYS,
-      },
-    }),
+    keepHouse: composeHousekeeping({ settings, storage, clock }),
     issueApiKey: caller.issueApiKey,
     bootstrapAccess: caller.bootstrapAccess,
     createHttp,

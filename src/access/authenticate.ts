@@ -1,10 +1,14 @@
 import { AppError } from '../kernel/app-error.ts'
 import type { Caller, VerifyCaller } from './caller.ts'
+import type { WrongKeys } from './wrong-keys.ts'
 
 const maxCredentialLength = 8192
 
 /** What of a request says who is asking. `rawHeaders` is Node's flat list of names and values, as received. */
 export type CredentialSource = { readonly rawHeaders: readonly string[] }
+
+/** And where it comes from. */
+export type CallerSource = CredentialSource & { readonly address: string }
 
 /**
  * The API key or token in a request: `Authorization: Bearer <it>`, or Basic with it as the password (RFC 7617; clients of
@@ -39,17 +43,17 @@ export function readCredential({ rawHeaders }: CredentialSource): string | null 
   return separator === -1 || password === '' ? null : password
 }
 
-type Deps = { readonly verifyCaller: VerifyCaller }
+type Deps = { readonly verifyCaller: VerifyCaller; readonly wrongKeys: WrongKeys }
 
 /**
  * Finds out who is asking.
  *
- * @throws AppError `unauthenticated` (`meta.reason`: `missing` or `unknown`), `invalid_request`
+ * @throws AppError `unauthenticated` (`meta.reason`: `missing` or `unknown`), `invalid_request`, `rate_limited`
  */
-export function createAuthenticate({ verifyCaller }: Deps) {
-  return async (source: CredentialSource): Promise<Caller> => {
+export function createAuthenticate({ verifyCaller, wrongKeys }: Deps) {
+  return async (source: CallerSource): Promise<Caller> => {
     const credential = readCredential(source)
     if (credential === null) throw new AppError('unauthenticated', 'no credentials', { meta: { reason: 'missing' } })
-    return verifyCaller(credential)
+    return wrongKeys({ credential, address: () => source.address, verify: () => verifyCaller(credential) })
   }
 }

@@ -3,12 +3,12 @@ import type { Principal, Role, Scope } from '../kernel/principal.ts'
 
 /** The one table of rights: what a role may be given at most. */
 const scopesByRole: Readonly<Record<Role, readonly Scope[]>> = {
-  admin: ['connectors:read', 'connectors:write', 'connectors:proxy', 'webhooks', 'analytics', 'admin'],
+  admin: ['connectors:read', 'connectors:write', 'connectors:proxy', 'webhooks', 'analytics', 'audit', 'admin'],
   member: ['connectors:read', 'connectors:write', 'connectors:proxy'],
 }
 
 /** Scopes that `admin` holds too: keys from before they existed, or made with `admin` alone, do what they did. */
-const impliedByAdmin: ReadonlySet<Scope> = new Set<Scope>(['webhooks', 'analytics'])
+const impliedByAdmin: ReadonlySet<Scope> = new Set<Scope>(['webhooks', 'analytics', 'audit'])
 
 /** Every scope that a role may be given. */
 export function scopesOfRole(role: Role): readonly Scope[] {

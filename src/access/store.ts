@@ -33,6 +33,9 @@ export type NewApiKey = {
   readonly expiresAt: Date | null
 }
 
+/** A key that is over still tells whose it was. */
+export type KeyHolder = { readonly caller: Caller; readonly isOver: boolean }
+
 /** Where tenants, principals and API keys are kept. */
 export type AccessStore = {
   findTenant(slug: string): Promise<Tenant | null>
@@ -53,8 +56,8 @@ export type AccessStore = {
   createApiKey(key: NewApiKey): Promise<ApiKey>
   /** The same for a key that may be there already, of that tenant and label; one that was revoked works again. */
   ensureApiKey(key: NewApiKey): Promise<void>
-  /** Who calls with a key that is neither revoked nor expired at `now`. */
-  findCallerByKeyHash(keyHash: string, now: Date): Promise<Caller | null>
+  /** Whose key that is, and whether it was revoked, or has expired at `now`. */
+  findKeyHolder(keyHash: string, now: Date): Promise<KeyHolder | null>
   /** Newest first. */
   listApiKeys(tenantId: string): Promise<ApiKey[]>
   /** False when there is no such key in the tenant. Revoking twice is fine. */

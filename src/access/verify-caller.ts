@@ -2,11 +2,11 @@ import { AppError } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { hashToken, type Secret } from '../kernel/secret.ts'
 import { isApiKeyShaped } from './api-key.ts'
-import type { VerifyCaller } from './caller.ts'
+import type { Caller, VerifyCaller } from './caller.ts'
 import type { AccessStore } from './store.ts'
 
 type Deps = {
-  readonly access: Pick<AccessStore, 'findCallerByKeyHash'>
+  readonly access: Pick<AccessStore, 'findKeyHolder'>
   readonly clock: Clock
   /** The operator's key, which may look like anything. */
   readonly adminApiKey: Secret | undefined
@@ -26,13 +26,24 @@ export function createVerifyCaller({ access, clock, adminApiKey, verifyToken }: 
 
   return async (credential) => {
     const keyHash = hashToken(credential)
+    let holder: Caller | null = null
     if (isApiKeyShaped(credential) || keyHash === adminKeyHash) {
-      const caller = await access.findCallerByKeyHash(keyHash, clock.now())
-      if (caller !== null) return caller
+      const found = await access.findKeyHolder(keyHash, clock.now())
+      if (found?.isOver === false) return found.caller
+      holder = found?.caller ?? null
     } else if (verifyToken !== null && jwtPattern.test(credential)) return verifyToken(credential)
-    throw new AppError('unauthenticated', 'unknown, revoked or expired key', {
+    const refusal = new AppError('unauthenticated', 'unknown, revoked or expired key', {
       meta: { reason: 'unknown' },
       publicDetail: 'This API key is unknown, revoked or expired.',
     })
+    if (holder !== null) holders.set(refusal, holder)
+    throw refusal
   }
+}
+
+const holders = new WeakMap<AppError, Caller>()
+
+/** Whose key was refused, where it was somebody's once: for the audit log, and never for an answer. */
+export function holderOfRefused(error: unknown): Caller | null {
+  return error instanceof AppError ? (holders.get(error) ?? null) : null
 }

@@ -16,6 +16,7 @@ export const choreNames = [
   'call_counts',
   'signing_keys',
   'client_keys',
+  'audit_entries',
 ] as const
 export type ChoreName = (typeof choreNames)[number]
 
@@ -29,7 +30,7 @@ type Deps = {
   readonly store: HousekeepingStore
   readonly clock: Clock
   /** How long after its end something is kept: the settings. */
-  readonly keptDays: { readonly events: number; readonly deliveries: number; readonly analytics: number }
+  readonly keptDays: Readonly<Record<'events' | 'deliveries' | 'analytics' | 'audit', number>>
   /** Rows per statement (default 500), and statements per chore and run (default 20). */
   readonly batchSize?: number
   readonly maxBatches?: number
@@ -58,6 +59,7 @@ export function createKeepHouse({ store, clock, keptDays, batchSize = 500, maxBa
     call_counts: keptDays.analytics * dayMs,
     signing_keys: keyPurposes.tokens.keptMs,
     client_keys: keyPurposes.client.keptMs,
+    audit_entries: keptDays.audit * dayMs,
   }
 
   return async (): Promise<Partial<Record<ChoreName, number>>> => {

@@ -44,5 +44,5 @@ async function holdsLiveKey(app: App, file: string): Promise<boolean> {
   } catch {
     return false
   }
-  return (await app.access.findCallerByKeyHash(hashToken(text), systemClock.now())) !== null
+  return (await app.access.findKeyHolder(hashToken(text), systemClock.now()))?.isOver === false
 }

@@ -1,10 +1,11 @@
 import { createBootstrapAccess, createIssueApiKey } from '../access/api-key.ts'
-import { type CredentialSource, createAuthenticate } from '../access/authenticate.ts'
+import { createAuthenticate } from '../access/authenticate.ts'
 import type { ClaimMapping } from '../access/oidc-claims.ts'
 import { createOidcKeys } from '../access/oidc-issuer.ts'
 import type { AccessStore } from '../access/store.ts'
 import { createVerifyCaller } from '../access/verify-caller.ts'
 import { createVerifyOidcToken } from '../access/verify-oidc-token.ts'
+import { createWrongKeys } from '../access/wrong-keys.ts'
 import type { Settings } from '../config/settings.ts'
 import type { GuardedFetch } from '../egress/guarded-fetch.ts'
 import { createApiKeyRoutes } from '../http/routes/api-key-routes.ts'
@@ -46,11 +47,12 @@ export function composeAccess({ settings, access, fetch, clock }: Deps) {
     adminApiKey: settings.ADMIN_API_KEY,
     verifyToken: settings.OIDC_ISSUER === undefined ? null : verifyOidcToken(settings.OIDC_ISSUER),
   })
-  const identify = createAuthenticate({ verifyCaller })
+  const wrongKeys = createWrongKeys({ perMinute: settings.WRONG_KEYS_PER_MINUTE, clock })
   const issueApiKey = createIssueApiKey({ access, clock })
   return {
     verifyCaller,
-    authenticate: async (source: CredentialSource) => (await identify(source)).principal,
+    wrongKeys,
+    authenticate: createAuthenticate({ verifyCaller, wrongKeys }),
     issueApiKey,
     bootstrapAccess: createBootstrapAccess({ access, clock }),
     apiRoutes: createApiKeyRoutes({ access, issueApiKey, clock }),

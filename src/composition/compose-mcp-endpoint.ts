@@ -1,4 +1,5 @@
 import { createKnownCallers } from '../access/known-callers.ts'
+import type { WrongKeys } from '../access/wrong-keys.ts'
 import type { Settings } from '../config/settings.ts'
 import { createKnownUpstreams } from '../connections/known-upstreams.ts'
 import { askPeer } from '../egress/ask-peer.ts'
@@ -20,6 +21,7 @@ type Parts = {
   readonly changes: Changes
   readonly place: OwnPlace
   readonly verify: Parameters<typeof createKnownCallers>[0]['verify']
+  readonly wrongKeys: WrongKeys
   readonly resolveUpstream: ResolveUpstream
   readonly recoverUnauthorized: RecoverUnauthorized
   readonly beginConnect: BeginConnect
@@ -36,7 +38,11 @@ export function composeMcpEndpoint(parts: Parts): McpEndpoint {
   const knownCallers = createKnownCallers({ verify: parts.verify, changes, clock })
   const knownUpstreams = createKnownUpstreams({ resolveUpstream, changes, clock })
   return createMcpEndpoint({
-    authenticate: createAuthenticateCaller(knownCallers),
+    authenticate: createAuthenticateCaller({
+      verify: knownCallers,
+      wrongKeys: parts.wrongKeys,
+      trustedProxies: settings.TRUSTED_PROXIES,
+    }),
     resolveUpstream: knownUpstreams.resolve,
     async recoverUnauthorized(principal, target, answer) {
       const resolution = await recoverUnauthorized(principal, target, answer)

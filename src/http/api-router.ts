@@ -1,48 +1,82 @@
 import Router from '@koa/router'
 import type { Context } from 'koa'
 import type { z } from 'zod'
+import type { CallerSource } from '../access/authenticate.ts'
+import type { Caller } from '../access/caller.ts'
+import type { RateLimit } from '../access/rate-limit.ts'
 import { requireScope } from '../access/rights.ts'
+import { holderOfRefused } from '../access/verify-caller.ts'
+import { type AuditLog, isRefusal } from '../audit/audit-log.ts'
 import { AppError, type FieldProblem } from '../kernel/app-error.ts'
-import type { Principal } from '../kernel/principal.ts'
-import { liveRequest, sendEventStream } from './event-stream.ts'
+import { apiAct, type Given, isAct, madeBy } from './api-acts.ts'
+import { liveRequest, sendStream } from './event-stream.ts'
 import { requestRecord } from './front-door.ts'
 import { readJsonBody } from './json-body.ts'
 import type { Route } from './route.ts'
 
 export const apiPrefix = '/api/v1'
 
-export type Authenticate = (request: { readonly rawHeaders: readonly string[] }) => Promise<Principal>
+export type Authenticate = (source: CallerSource) => Promise<Caller>
 
-type Deps = { readonly routes: readonly Route[]; readonly authenticate: Authenticate; readonly openApi: object }
+type Deps = {
+  readonly routes: readonly Route[]
+  readonly authenticate: Authenticate
+  /** Of requests, for each principal. */
+  readonly rateLimit: RateLimit
+  readonly audit: AuditLog
+  readonly openApi: object
+}
 
-/** The REST API: authenticates, checks the scope, parses with the route's schemas, and only then calls its handler. */
-export function createApiRouter({ routes, authenticate, openApi }: Deps): Router {
+/**
+ * The REST API: authenticates, checks the scope, parses with the route's schemas, and only then calls its handler. What
+ * somebody does, and what is refused to somebody who is known, goes to the audit log.
+ */
+export function createApiRouter({ routes, authenticate, rateLimit, audit, openApi }: Deps): Router {
   const router = new Router({ prefix: apiPrefix, sensitive: true, strict: true })
   router.get('/openapi.json', (ctx) => {
     ctx.body = openApi
   })
   for (const route of routes) {
-    router.register(koaPath(route.path), [route.method], async (ctx: Context) => {
-      const principal = await authenticate(ctx.req)
-      requestRecord(ctx.req).principalId = principal.id
+    router.register(koaPath(route.path), [route.method], (ctx: Context) => serve(ctx, route))
+  }
+  return router
+
+  async function serve(ctx: Context, route: Route): Promise<void> {
+    const record = requestRecord(ctx.req)
+    const source = { rawHeaders: ctx.req.rawHeaders, address: record.address }
+    let caller: Caller | null = null
+    let given: Given = { params: ctx.params }
+    let hasBegun = false
+    try {
+      caller = await authenticate(source)
+      const { principal } = caller
+      record.principalId = principal.id
+      await rateLimit.take(principal.id)
       requireScope(principal, route.scope)
       const params = route.params === undefined ? undefined : parseParams(route.params, ctx.params)
       const query = parseQuery(route.query, ctx.querystring)
-      const body = await parseBody(route, ctx)
+      const raw = await readJsonBody(ctx.req)
+      const body = checkBody(route, raw)
+      given = { params, body: raw }
       const confirm = async () => {
-        const confirmed = await authenticate(ctx.req)
+        const confirmed = (await authenticate(source)).principal
         requireScope(confirmed, route.scope)
         return confirmed
       }
-      const answer = route.handle({ principal, params, query, body, live: liveRequest(ctx, confirm) })
+      const handle = () => route.handle({ principal, params, query, body, live: liveRequest(ctx, confirm) })
       ctx.set('Cache-Control', 'no-store')
       ctx.status = route.success.status
-      if (route.success.isStream) return sendEventStream(ctx, answer as unknown as AsyncIterable<string>)
-      const value = await answer
+      const { stream } = route.success
+      if (stream !== undefined) return await sendStream(ctx, stream, handle() as unknown as AsyncIterable<string>)
+      hasBegun = isAct(route)
+      const value = await (hasBegun ? audit.run(apiAct(route, caller, record, given), handle, madeBy) : handle())
       if (value !== undefined) ctx.body = value
-    })
+    } catch (error) {
+      const who = caller ?? holderOfRefused(error)
+      if (!hasBegun && who !== null && isRefusal(error)) await audit.refused(apiAct(route, who, record, given), error)
+      throw error
+    }
   }
-  return router
 }
 
 const koaPath = (path: string) => path.replace(/\{(\w+)\}/g, ':$1')
@@ -70,8 +104,7 @@ function parseQuery(schema: z.ZodType | undefined, querystring: string): unknown
   return parse(schema, { ...query }, 'query')
 }
 
-async function parseBody(route: Route, ctx: Context): Promise<unknown> {
-  const body = await readJsonBody(ctx.req)
+function checkBody(route: Route, body: unknown): unknown {
   if (route.body === undefined) {
     if (body !== undefined && !isEmptyObject(body))
       throw invalid('body', [{ path: '', message: 'no body is expected here' }])

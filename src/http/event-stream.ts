@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import type { Context } from 'koa'
 import { isAppError } from '../kernel/app-error.ts'
 import type { Principal } from '../kernel/principal.ts'
-import type { LiveRequest } from './route.ts'
+import type { LiveRequest, StreamType } from './route.ts'
 
 /** What a handler needs to know of a request for as long as it is being answered. */
 export function liveRequest(ctx: Context, confirm: () => Promise<Principal>): LiveRequest {
@@ -19,24 +19,29 @@ export function liveRequest(ctx: Context, confirm: () => Promise<Principal>): Li
 }
 
 /**
- * Answers with a stream of Server-Sent Events (WHATWG HTML, section 9.2), as fast as its reader takes them. A stream whose
- * credentials no longer hold just ends: its reader asks again, and is told then.
+ * Answers with a stream of Server-Sent Events (WHATWG HTML, section 9.2) or of lines, as fast as its reader takes it. A stream
+ * of events whose credentials no longer hold just ends: its reader asks again, and is told then. Lines that stop early are cut
+ * off, so that nobody takes them for all there are.
  *
- * @throws what the first step of `frames` throws, when nothing has been sent yet
+ * @throws what the first step of `pieces` throws, when nothing has been sent yet
  */
-export async function sendEventStream(ctx: Context, frames: AsyncIterable<string>): Promise<void> {
-  const iterator = frames[Symbol.asyncIterator]()
+export async function sendStream(ctx: Context, type: StreamType, pieces: AsyncIterable<string>): Promise<void> {
+  const iterator = pieces[Symbol.asyncIterator]()
   const first = await iterator.next()
-  ctx.set('Content-Type', 'text/event-stream; charset=utf-8')
+  ctx.set('Content-Type', `${type}; charset=utf-8`)
   ctx.set('X-Accel-Buffering', 'no')
-  ctx.body = Readable.from(continued(first, iterator))
+  ctx.body = Readable.from(continued(first, iterator, type === 'text/event-stream'))
 }
 
-async function* continued(first: IteratorResult<string>, rest: AsyncIterator<string>): AsyncGenerator<string> {
+async function* continued(
+  first: IteratorResult<string>,
+  rest: AsyncIterator<string>,
+  mayJustEnd: boolean,
+): AsyncGenerator<string> {
   try {
     for (let step = first; !step.done; step = await rest.next()) yield step.value
   } catch (error) {
-    if (!isAppError(error)) throw error
+    if (!mayJustEnd || !isAppError(error)) throw error
   } finally {
     await rest.return?.()
   }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, type ServerOptions, type ServerResponse, STATUS_CODES } from 'node:http'
+import { clientAddress } from '../access/client-address.ts'
 import { outcomeOf } from '../insight/call.ts'
 import type { CallTally } from '../insight/tally.ts'
 import type { ErrorCode } from '../kernel/app-error.ts'
@@ -8,7 +9,6 @@ import type { Logger } from '../log/logger.ts'
 import type { HttpMetrics, Surface } from '../metrics/http-metrics.ts'
 import { type McpCall, newCall } from '../proxy/call.ts'
 import type { McpEndpoint } from '../proxy/mcp-endpoint.ts'
-import { clientAddress } from './client-address.ts'
 
 /**
  * How the HTTP server is to be made: bounds on headers and on slow senders (PX-14, PX-16). What Node refuses by itself
@@ -26,9 +26,9 @@ export const serverOptions: ServerOptions = {
 /** What is known of a request from its first line on. Handlers may say who asked; the access log tells it. */
 export type RequestRecord = {
   readonly requestId: string
-  principalId: string | null
-  /** Whom attempts are counted for; see `client-address.ts`. */
+  /** Of the client, as far as proxies are believed. */
   readonly address: string
+  principalId: string | null
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void

@@ -12,6 +12,7 @@ const commonErrors: readonly ErrorCode[] = [
   'unauthenticated',
   'forbidden',
   'invalid_request',
+  'rate_limited',
   'internal',
   'storage_unavailable',
 ]
@@ -79,7 +80,7 @@ function operation(route: Route, reference: (schema: z.ZodType, io: 'input' | 'o
   }
 }
 
-const mediaTypeOf = ({ success }: Route) => (success.isStream ? 'text/event-stream' : 'application/json')
+const mediaTypeOf = ({ success }: Route) => success.stream ?? 'application/json'
 
 function problemResponses(codes: readonly ErrorCode[], schema: Json): Json {
   const byStatus = new Map<number, Set<ErrorCode>>()

@@ -1,4 +1,5 @@
 import type { Context } from 'koa'
+import { addressBlock } from '../access/address-block.ts'
 import type { RedeemConnectToken } from '../authorization-server/connect-token.ts'
 import type { PersonSession, PersonSessions, PersonStore } from '../authorization-server/person-session.ts'
 import { AppError } from '../kernel/app-error.ts'
@@ -87,7 +88,7 @@ export function createPersonSignIn(deps: Deps) {
         case 'connect_token': {
           const { connectorId, subject } = asked
           if (connectorId === undefined) throw new AppError('invalid_request', 'no connect token is taken here')
-          const { address } = requestRecord(ctx.req)
+          const address = addressBlock(requestRecord(ctx.req).address)
           const at = { connectorId, address, requestId: subject }
           const person = await deps.redeemConnectToken(form.get('connect_token') ?? '', at)
           if (person === null) ask(ctx, asked, 'connect_token')

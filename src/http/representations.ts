@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { ApiKey } from '../access/store.ts'
+import type { AuditEntry } from '../audit/audit-entry.ts'
 import type { Event } from '../audit/event.ts'
 import type { ListedGrant } from '../authorization-server/grant.ts'
 import { oauthPaths } from '../authorization-server/paths.ts'
@@ -12,6 +13,7 @@ import type { Preset } from '../presets/preset.ts'
 import type { Delivery } from '../webhooks/delivery.ts'
 import { disabledReasons, type Webhook } from '../webhooks/webhook.ts'
 import type { apiKeySchema } from './api-key-schemas.ts'
+import type { auditEntrySchema } from './audit-schemas.ts'
 import { representAuth } from './connector-auth.ts'
 import type { diagnosisSchema } from './doctor-schemas.ts'
 import type { grantSchema } from './host-schemas.ts'
@@ -64,6 +66,30 @@ export function representEvent(event: Event): z.input<typeof eventSchema> {
     connection_id: event.connectionId,
     actor_id: event.actorId,
     at: event.at.toISOString(),
+  }
+}
+
+export function representAuditEntry(entry: AuditEntry): z.input<typeof auditEntrySchema> {
+  const { id, channel, actor, address, action, targetType, targetId, fields, code } = entry
+  return {
+    id,
+    at: entry.at.toISOString(),
+    ended_at: timeOrNull(entry.endedAt),
+    channel,
+    actor: {
+      id: actor.id,
+      kind: actor.kind,
+      subject: actor.subject,
+      api_key_id: actor.credentialId,
+      api_key_label: actor.credentialLabel,
+    },
+    address,
+    request_id: entry.requestId,
+    action,
+    target: targetType === null || targetId === null ? null : { type: targetType, id: targetId },
+    fields: [...fields],
+    outcome: entry.outcome ?? 'unfinished',
+    code,
   }
 }
 

@@ -4,6 +4,9 @@ import type { Principal, Scope } from '../kernel/principal.ts'
 
 export type Method = 'get' | 'post' | 'patch' | 'delete'
 
+/** Server-Sent Events, or one JSON value a line. */
+export type StreamType = 'text/event-stream' | 'application/x-ndjson'
+
 type Shape = z.ZodType | undefined
 type Parsed<S extends Shape> = S extends z.ZodType ? z.output<S> : undefined
 
@@ -46,8 +49,8 @@ export type RouteDefinition<Params extends Shape, Query extends Shape, Body exte
     readonly status: 200 | 201 | 204
     readonly description: string
     readonly schema?: Response
-    /** The answer is an event stream; `schema` is that of an event's data, and `handle` gives frames. */
-    readonly isStream?: true
+    /** The answer is a stream of that media type; `schema` is that of one item in it, and `handle` gives its text piece by piece. */
+    readonly stream?: StreamType
   }
   /** What callers must be ready for, besides what every route may answer. */
   readonly errors: readonly ErrorCode[]
@@ -79,16 +82,20 @@ type StreamDefinition<Params extends Shape, Query extends Shape> = Omit<
   RouteDefinition<Params, Query, undefined, Shape>,
   'handle' | 'method' | 'body' | 'success'
 > & {
-  /** Of the data of each event. */
-  readonly success: { readonly description: string; readonly schema: z.ZodType }
-  /** The stream, frame by frame. What its first step throws is answered with a problem document. */
+  readonly success: {
+    readonly description: string
+    /** Of the data of each event, of each line. */
+    readonly schema: z.ZodType
+    readonly stream: StreamType
+  }
+  /** The stream, piece by piece. What its first step throws is answered with a problem document. */
   handle(input: RouteInput<Params, Query, undefined>): AsyncIterable<string>
 }
 
-/** The same for an answer that goes on: a stream of Server-Sent Events. */
+/** The same for an answer that goes on. */
 export function defineStream<Params extends Shape = undefined, Query extends Shape = undefined>(
   definition: StreamDefinition<Params, Query>,
 ): Route {
   const { success, ...rest } = definition
-  return { ...rest, method: 'get', success: { ...success, status: 200, isStream: true } } as unknown as Route
+  return { ...rest, method: 'get', success: { ...success, status: 200 } } as unknown as Route
 }

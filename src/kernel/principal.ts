@@ -10,6 +10,7 @@ export const scopes = [
   'connectors:proxy',
   'webhooks',
   'analytics',
+  'audit',
   'admin',
 ] as const
 export type Scope = (typeof scopes)[number]

@@ -1,4 +1,4 @@
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import { createRateLimit } from '../access/rate-limit.ts'
 import { AppError } from '../kernel/app-error.ts'
 import type { Principal } from '../kernel/principal.ts'
 import type { ProxyLimits } from './limits.ts'
@@ -22,24 +22,12 @@ const windowSeconds = 10
 
 /** How much one principal may ask of this process, and this process of one upstream (PX-17). Each process counts for itself. */
 export function createAdmission({ callsPerSecond, callsPerCaller, callsPerUpstream }: Bounds): Admission {
-  const rate =
-    callsPerSecond === 0
-      ? null
-      : new RateLimiterMemory({ points: callsPerSecond * windowSeconds, duration: windowSeconds })
+  const rate = createRateLimit({ points: callsPerSecond * windowSeconds, seconds: windowSeconds })
   const byCaller = new Map<string, number>()
   const byUpstream = new Map<string, number>()
 
   return {
-    async take(principal) {
-      try {
-        await rate?.consume(principal.id)
-      } catch (error) {
-        if (!(error instanceof RateLimiterRes)) throw error
-        throw new AppError('rate_limited', 'too many calls in a short time', {
-          meta: { retryAfterSeconds: Math.ceil(error.msBeforeNext / 1000), callsPerSecond },
-        })
-      }
-    },
+    take: (principal) => rate.take(principal.id),
 
     enter(principal, connectorId, url) {
       const caller = `${principal.id} ${connectorId}`

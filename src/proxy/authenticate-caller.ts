@@ -1,6 +1,8 @@
 import { readCredential } from '../access/authenticate.ts'
 import type { VerifyCaller } from '../access/caller.ts'
+import { clientAddress } from '../access/client-address.ts'
 import type { VerifyCallerOf } from '../access/known-callers.ts'
+import type { WrongKeys } from '../access/wrong-keys.ts'
 import { claimsToBeOurs } from '../authorization-server/read-access-token.ts'
 import type { VerifyAccessToken } from '../authorization-server/verify-access-token.ts'
 import { AppError } from '../kernel/app-error.ts'
@@ -18,11 +20,22 @@ export function createVerifyMcpCaller({ verifyCaller, verifyAccessToken, publicU
     claimsToBeOurs(publicUrl, credential) ? verifyAccessToken(credential, connectorId) : verifyCaller(credential)
 }
 
+type CallerDeps = {
+  readonly verify: VerifyCallerOf
+  readonly wrongKeys: WrongKeys
+  /** As the front door has it. */
+  readonly trustedProxies: number
+}
+
 /** Who calls an MCP endpoint, by the credential in the request. */
-export function createAuthenticateCaller(verify: VerifyCallerOf): AuthenticateCaller {
+export function createAuthenticateCaller({ verify, wrongKeys, trustedProxies }: CallerDeps): AuthenticateCaller {
   return async (request, connectorId) => {
     const credential = readCredential(request)
     if (credential === null) throw new AppError('unauthenticated', 'no credentials', { meta: { reason: 'missing' } })
-    return verify(credential, connectorId)
+    return wrongKeys({
+      credential,
+      address: () => clientAddress(request, trustedProxies),
+      verify: () => verify(credential, connectorId),
+    })
   }
 }

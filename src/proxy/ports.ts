@@ -7,12 +7,13 @@ import type { Challenge } from '../upstream/challenge.ts'
 /**
  * Tells who calls a connector, from the request's credentials.
  *
- * @throws AppError `unauthenticated`, `invalid_request`, `forbidden`
+ * @throws AppError `unauthenticated`, `invalid_request`, `forbidden`, `rate_limited`
  */
 export type AuthenticateCaller = (
   request: {
     readonly headers: IncomingHttpHeaders
     readonly rawHeaders: string[]
+    readonly socket: { readonly remoteAddress?: string | undefined }
   },
   connectorId: string,
 ) => Promise<Caller>

@@ -43,6 +43,7 @@ type CallerRow = Omit<Principal, 'scopes'> & {
   readonly credentialId: string
   readonly expiresAt: Date | null
   readonly lastUsedAt: Date | null
+  readonly isOver: boolean
 }
 
 // These are asked for each caller every few seconds, and so written by hand: Prisma takes three times the processor time.
@@ -51,12 +52,12 @@ const principalOf = {
   name: 'principal-of',
   text: 'SELECT id FROM principals WHERE tenant_id = $1::uuid AND kind = $2 AND subject = $3',
 }
-const callerByKeyHash = {
-  name: 'caller-by-key-hash',
+const holderByKeyHash = {
+  name: 'holder-by-key-hash',
   text: `SELECT p.id, a.tenant_id AS "tenantId", p.kind, p.subject, a.role, a.scopes, a.label,
-      a.id AS "credentialId", a.expires_at AS "expiresAt", a.last_used_at AS "lastUsedAt"
-    FROM api_keys a JOIN principals p ON p.id = a.principal_id
-    WHERE a.key_hash = $1 AND a.revoked_at IS NULL AND (a.expires_at IS NULL OR a.expires_at > $2)`,
+      a.id AS "credentialId", a.expires_at AS "expiresAt", a.last_used_at AS "lastUsedAt",
+      a.revoked_at IS NOT NULL OR coalesce(a.expires_at <= $2, false) AS "isOver"
+    FROM api_keys a JOIN principals p ON p.id = a.principal_id WHERE a.key_hash = $1`,
 }
 
 /** Tenants, principals and API keys in PostgreSQL. */
@@ -116,13 +117,13 @@ export function createPrismaAccessStore(database: Database, pool: pg.Pool): Acce
       })
     },
 
-    async findCallerByKeyHash(keyHash, now) {
-      const { rows } = await pool.query<CallerRow>({ ...callerByKeyHash, values: [keyHash, now] })
+    async findKeyHolder(keyHash, now) {
+      const { rows } = await pool.query<CallerRow>({ ...holderByKeyHash, values: [keyHash, now] })
       const [row] = rows
       if (row === undefined) return null
-      noteUse(database, row, now)
-      const { credentialId, expiresAt, lastUsedAt: _, scopes, ...principal } = row
-      return { principal: { ...principal, scopes: new Set(scopes) }, credentialId, expiresAt }
+      const { credentialId, expiresAt, lastUsedAt: _, isOver, scopes, ...principal } = row
+      if (!isOver) noteUse(database, row, now)
+      return { caller: { principal: { ...principal, scopes: new Set(scopes) }, credentialId, expiresAt }, isOver }
     },
 
     async listApiKeys(tenantId) {

@@ -29,6 +29,7 @@ const chores: Readonly<Record<ChoreName, Chore>> = {
     key: '(tenant_id, hour_at, connector_id, principal_id, method, tool, client, outcome)',
     isOver: 'hour_at < $1',
   },
+  audit_entries: { table: 'audit_entries', key: 'id', isOver: 'at < $1' },
   signing_keys: keysThatSignedBefore('signing_keys'),
   client_keys: keysThatSignedBefore('client_keys'),
 }

@@ -1,5 +1,6 @@
 import type { Secret } from '../kernel/secret.ts'
 import { createPrismaAccessStore } from './access-store.ts'
+import { createPostgresAuditStore } from './audit-store.ts'
 import {
   createPrismaArtifactStore,
   createPrismaClientDocumentStore,
@@ -49,6 +50,7 @@ export function openStorage({ url, poolSize, waitMs, issuerLimits, onUnavailable
   const told = <Store extends object>(store: Store): Store => tellingUnavailability(store, onUnavailable)
   return {
     access: told(createPrismaAccessStore(database, pool)),
+    audit: told(createPostgresAuditStore(pool)),
     clientKeys: told(createPrismaKeyStore(database, 'client')),
     signingKeys: told(createPrismaKeyStore(database, 'tokens')),
     oauthClients: told(createPrismaOauthClientStore(database)),

@@ -40,6 +40,8 @@ const rows: Readonly<Record<string, { readonly about: Kind; readonly body?: obje
   'POST /api-keys': { about: 'own', body: { label: 'x' } },
   'GET /api-keys': { about: 'own' },
   'DELETE /api-keys/{id}': { about: 'api_key' },
+  'GET /audit': { about: 'own' },
+  'GET /audit/export': { about: 'own' },
 }
 
 type Operation = { readonly name: string; readonly method: string; readonly path: string }

@@ -90,6 +90,10 @@ export async function startPatchbay(options: PatchbayOptions = {}): Promise<Patc
     DATABASE_WAIT: '10',
     // tests fail to reach many servers in a minute
     FAILED_CONNECTS_PER_MINUTE: '0',
+    // and ask for more in a second than anybody should
+    API_RATE_LIMIT: '0',
+    ADDRESS_RATE_LIMIT: '0',
+    WRONG_KEYS_PER_MINUTE: '0',
     // not made before something has to be kept in it
     DATA_DIR: join(tmpdir(), `patchbay-test-${randomUUID()}`),
     ENCRYPTION_KEYS: sharing?.env.ENCRYPTION_KEYS ?? `test:${randomBytes(32).toString('base64')}`,

@@ -38,6 +38,7 @@ export interface paths {
         400: problem
         401: problem
         403: problem
+        429: problem
         500: problem
         503: problem
       }
@@ -116,6 +117,7 @@ export interface paths {
         409: problem
         413: problem
         415: problem
+        429: problem
         500: problem
         503: problem
       }
@@ -153,6 +155,7 @@ export interface paths {
         400: problem
         401: problem
         403: problem
+        429: problem
         500: problem
         503: problem
       }
@@ -186,6 +189,7 @@ export interface paths {
         401: problem
         403: problem
         404: problem
+        429: problem
         500: problem
         503: problem
       }
@@ -250,6 +254,7 @@ export interface paths {
         409: problem
         413: problem
         415: problem
+        429: problem
         500: problem
         503: problem
       }
@@ -273,6 +278,7 @@ export interface paths {
         401: problem
         403: problem
         404: problem
+        429: problem
         500: problem
         503: problem
       }
@@ -370,6 +376,7 @@ export interface paths {
         410: problem
         413: problem
         415: problem
+        429: problem
         500: problem
         502: problem
         503: problem
@@ -405,6 +412,7 @@ export interface paths {
         401: problem
         403: problem
         404: problem
+        429: problem
         500: problem
         503: problem
       }
@@ -439,6 +447,7 @@ export interface paths {
         403: problem
         404: problem
         409: problem
+        429: problem
         500: problem
         502: problem
         503: problem
@@ -482,6 +491,7 @@ export interface paths {
         401: problem
         403: problem
         404: problem
+        429: problem
         500: problem
         503: problem
       }
@@ -605,6 +615,7 @@ export interface paths {
         409: problem
         413: problem
         415: problem
+        429: problem
         500: problem
         503: problem
       }
@@ -632,6 +643,7 @@ export interface paths {
         400: problem
         401: problem
         403: problem
+        429: problem
         500: problem
         503: problem
       }
@@ -665,6 +677,7 @@ export interface paths {
         401: problem
         403: problem
         404: problem
+        429: problem
         500: problem
         503: problem
       }
@@ -705,6 +718,7 @@ export interface paths {
         404: problem
         413: problem
         415: problem
+        429: problem
         500: problem
         503: problem
       }
@@ -728,6 +742,7 @@ export interface paths {
         401: problem
         403: problem
         404: problem
+        429: problem
         500: problem
         503: problem
       }
@@ -772,6 +787,7 @@ export interface paths {
         409: problem
         413: problem
         415: problem
+        429: problem
         500: problem
         503: problem
       }
@@ -806,6 +822,7 @@ export interface paths {
         403: problem
         404: problem
         409: problem
+        429: problem
         500: problem
         503: problem
       }
@@ -848,6 +865,7 @@ export interface paths {
         401: problem
         403: problem
         404: problem
+        429: problem
         500: problem
         503: problem
       }
@@ -883,6 +901,7 @@ export interface paths {
         403: problem
         404: problem
         409: problem
+        429: problem
         500: problem
         503: problem
       }
@@ -930,6 +949,7 @@ export interface paths {
         409: problem
         413: problem
         415: problem
+        429: problem
         500: problem
         503: problem
       }
@@ -977,6 +997,7 @@ export interface paths {
         404: problem
         413: problem
         415: problem
+        429: problem
         500: problem
         503: problem
       }
@@ -1010,6 +1031,7 @@ export interface paths {
         401: problem
         403: problem
         404: problem
+        429: problem
         500: problem
         503: problem
       }
@@ -1048,6 +1070,7 @@ export interface paths {
         400: problem
         401: problem
         403: problem
+        429: problem
         500: problem
         503: problem
       }
@@ -1079,6 +1102,7 @@ export interface paths {
         401: problem
         403: problem
         404: problem
+        429: problem
         500: problem
         503: problem
       }
@@ -1111,7 +1135,7 @@ export interface paths {
             /** Default: `member`. Admins manage what the organisation shares. */
             role?: "admin" | "member" | null | undefined
             /** Default: all that the role may have and you have yourself. */
-            scopes?: ("connectors:read" | "connectors:write" | "connectors:proxy" | "webhooks" | "analytics" | "admin")[] | null | undefined
+            scopes?: ("connectors:read" | "connectors:write" | "connectors:proxy" | "webhooks" | "analytics" | "audit" | "admin")[] | null | undefined
             /** When the key stops working. Default: never. */
             expires_at?: string | null | undefined
           }
@@ -1129,6 +1153,7 @@ export interface paths {
         403: problem
         413: problem
         415: problem
+        429: problem
         500: problem
         503: problem
       }
@@ -1156,6 +1181,7 @@ export interface paths {
         400: problem
         401: problem
         403: problem
+        429: problem
         500: problem
         503: problem
       }
@@ -1187,6 +1213,151 @@ export interface paths {
         401: problem
         403: problem
         404: problem
+        429: problem
+        500: problem
+        503: problem
+      }
+    }
+  }
+  "/api/v1/analytics": {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Who called what, how often, how it ended, and how long it took */
+    get: {
+      parameters: {
+        query?: {
+          /** Calls that ended since then; rounded down to the hour. Default: 24 hours before `to`. */
+          from?: string | undefined
+          /** Calls that ended before; rounded up to the hour. Default: now. */
+          to?: string | undefined
+          /** What to tell apart, up to four of connector, method, tool, principal, client, outcome, hour, day, separated by commas. */
+          group_by?: string | undefined
+          connector_id?: string | undefined
+          principal_id?: string | undefined
+          method?: "initialize" | "ping" | "tools/list" | "tools/call" | "prompts/list" | "prompts/get" | "resources/list" | "resources/templates/list" | "resources/read" | "resources/subscribe" | "resources/unsubscribe" | "completion/complete" | "logging/setLevel" | "server/discover" | "subscriptions/listen" | "tasks/get" | "tasks/list" | "tasks/result" | "tasks/update" | "tasks/cancel" | "notifications/initialized" | "notifications/cancelled" | "notifications/progress" | "notifications/roots/list_changed" | "stream" | "end_session" | "response" | "batch" | "other" | "unread" | undefined
+          tool?: string | undefined
+          client?: string | undefined
+          outcome?: "ok" | "invalid" | "authorization" | "limit" | "patchbay" | "upstream" | "client_gone" | undefined
+          limit?: string | undefined
+        }
+        header?: never
+        path?: never
+        cookie?: never
+      }
+      responses: {
+        200: {
+          headers: { [name: string]: unknown }
+          content: {
+            "application/json": components["schemas"]["Analytics"]
+          }
+        }
+        400: problem
+        401: problem
+        403: problem
+        429: problem
+        500: problem
+        503: problem
+      }
+    }
+  }
+  "/api/v1/audit": {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** Who did what, or tried to, from where, and what came of it */
+    get: {
+      parameters: {
+        query?: {
+          limit?: number | undefined
+          page_token?: string | undefined
+          /** The connector, API key, webhook or grant that it was about. */
+          target_id?: string | undefined
+          /** Who did it. */
+          subject?: string | undefined
+          /** The operation, as `operationId` in this document names it. */
+          action?: string | undefined
+          channel?: "api" | "page" | "cli" | undefined
+          outcome?: "ok" | "refused" | "failed" | "unfinished" | undefined
+          /** At that time or later. */
+          since?: string | undefined
+          /** Before that time. */
+          until?: string | undefined
+        }
+        header?: never
+        path?: never
+        cookie?: never
+      }
+      responses: {
+        200: {
+          headers: { [name: string]: unknown }
+          content: {
+            "application/json": {
+              items: (components["schemas"]["AuditEntry"])[]
+              total_count: number
+              has_more: boolean
+              next_page_token: string | null
+            }
+          }
+        }
+        400: problem
+        401: problem
+        403: problem
+        429: problem
+        500: problem
+        503: problem
+      }
+    }
+  }
+  "/api/v1/audit/export": {
+    parameters: {
+      query?: never
+      header?: never
+      path?: never
+      cookie?: never
+    }
+    /** The same as a file, one entry a line, oldest first */
+    get: {
+      parameters: {
+        query?: {
+          /** Read on after this entry: the last `id` of the export before. */
+          after?: string | undefined
+          /** Lines at most. */
+          limit?: string | undefined
+          /** The connector, API key, webhook or grant that it was about. */
+          target_id?: string | undefined
+          /** Who did it. */
+          subject?: string | undefined
+          /** The operation, as `operationId` in this document names it. */
+          action?: string | undefined
+          channel?: "api" | "page" | "cli" | undefined
+          outcome?: "ok" | "refused" | "failed" | "unfinished" | undefined
+          /** At that time or later. */
+          since?: string | undefined
+          /** Before that time. */
+          until?: string | undefined
+        }
+        header?: never
+        path?: never
+        cookie?: never
+      }
+      responses: {
+        200: {
+          headers: { [name: string]: unknown }
+          content: {
+            "application/x-ndjson": components["schemas"]["AuditEntry"]
+          }
+        }
+        400: problem
+        401: problem
+        403: problem
+        429: problem
         500: problem
         503: problem
       }
@@ -1489,7 +1660,7 @@ export interface components {
       kind: "user" | "agent" | "service"
       subject: string
       role: "admin" | "member"
-      scopes: ("connectors:read" | "connectors:write" | "connectors:proxy" | "webhooks" | "analytics" | "admin")[]
+      scopes: ("connectors:read" | "connectors:write" | "connectors:proxy" | "webhooks" | "analytics" | "audit" | "admin")[]
       /** How the key begins, to tell keys apart. */
       hint: string
       expires_at: string | null
@@ -1506,7 +1677,7 @@ export interface components {
       kind: "user" | "agent" | "service"
       subject: string
       role: "admin" | "member"
-      scopes: ("connectors:read" | "connectors:write" | "connectors:proxy" | "webhooks" | "analytics" | "admin")[]
+      scopes: ("connectors:read" | "connectors:write" | "connectors:proxy" | "webhooks" | "analytics" | "audit" | "admin")[]
       /** How the key begins, to tell keys apart. */
       hint: string
       expires_at: string | null
@@ -1550,6 +1721,34 @@ export interface components {
         p90: number
         p99: number
       } | null
+    }
+    AuditEntry: {
+      id: string
+      at: string
+      ended_at: string | null
+      /** The API, a page of ours in a browser, or the command line. */
+      channel: "api" | "page" | "cli"
+      actor: {
+        id: string | null
+        kind: "user" | "agent" | "service" | "operator" | "anonymous"
+        subject: string
+        api_key_id: string | null
+        api_key_label: string | null
+      }
+      /** Of the client, past the proxies that are trusted. */
+      address: string | null
+      request_id: string | null
+      action: string
+      target: {
+        type: string
+        id: string
+      } | null
+      /** Names of what was given; never a value. */
+      fields: (string)[]
+      /** `unfinished`: under way, or its process ended before it did. */
+      outcome: "ok" | "refused" | "failed" | "unfinished"
+      /** Why not, as problem documents name it. */
+      code: string | null
     }
   }
 }

@@ -21,6 +21,11 @@ const unavailable: Words = {
   lead: 'Patchbay cannot answer at the moment.',
   next: 'Wait a minute, then load the page again.',
 }
+const tooMany: Words = {
+  title: 'Too many requests',
+  lead: 'More requests came from your network than Patchbay answers.',
+  next: 'Wait half a minute, then load the page again.',
+}
 const ourFault: Words = {
   title: 'Something went wrong',
   lead: 'That was our fault, not yours.',
@@ -47,7 +52,9 @@ ${requestId !== undefined && html`<p class="soft">If somebody asks: this was req
 }
 
 function wordsFor(status: number): Words {
+  if (status === 429) return tooMany
   if (status === 404) return notFound
+  if (status === 429) return tooMany
   if (status === 503) return unavailable
   return status >= 500 ? ourFault : refused
 }

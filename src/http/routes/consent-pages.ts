@@ -1,5 +1,6 @@
 import Router from '@koa/router'
 import type { Context } from 'koa'
+import { addressBlock } from '../../access/address-block.ts'
 import type { RedeemConnectToken } from '../../authorization-server/connect-token.ts'
 import type { ConsentConnection } from '../../authorization-server/consent-connection.ts'
 import { oauthPaths } from '../../authorization-server/paths.ts'
@@ -132,7 +133,7 @@ export function createConsentPages(deps: Deps): Router {
   }
 
   function redeem(ctx: Context, { id, connector }: PendingRequest, token: string): Promise<Person | null> {
-    const { address } = requestRecord(ctx.req)
+    const address = addressBlock(requestRecord(ctx.req).address)
     return deps.redeemConnectToken(token, { connectorId: connector.id, address, requestId: id })
   }
 

@@ -24,6 +24,7 @@ export function createEventRoutes({ watchEvents }: Deps): Route[] {
         description:
           'Server-Sent Events: `event` is the type, `data` the event. Send the last `id` as `Last-Event-ID` to read on where a stream ended.',
         schema: eventSchema,
+        stream: 'text/event-stream',
       },
       errors: ['too_many_streams'],
       handle: async function* ({ principal, query, live }) {

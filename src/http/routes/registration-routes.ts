@@ -1,5 +1,6 @@
 import Router from '@koa/router'
 import type { Context } from 'koa'
+import { addressBlock } from '../../access/address-block.ts'
 import { ClientMetadataError } from '../../authorization-server/client-metadata.ts'
 import type {
   ManageRegistration,
@@ -33,7 +34,7 @@ export function createRegistrationRoutes({ registerClient, manageRegistration, p
     router.options(path, preflight('POST'))
     router.post(path, (ctx) =>
       answering(ctx, async () => {
-        const registration = await registerClient(await readMetadata(ctx), requestRecord(ctx.req).address)
+        const registration = await registerClient(await readMetadata(ctx), addressBlock(requestRecord(ctx.req).address))
         if (registration.kind === 'too_many') return refuseAccess(ctx, registration)
         ctx.status = 201
         ctx.body = representRegistration({ ...registration, publicUrl })
@@ -86,7 +87,7 @@ async function readMetadata(ctx: Context): Promise<unknown> {
 
 function accessOf(ctx: Context): RegistrationAccess {
   const [, token = ''] = /^Bearer ([\w.~+/-]+=*)$/i.exec(ctx.get('Authorization')) ?? []
-  return { clientId: ctx.params.id ?? '', token, address: requestRecord(ctx.req).address }
+  return { clientId: ctx.params.id ?? '', token, address: addressBlock(requestRecord(ctx.req).address) }
 }
 
 /** RFC 7592 section 2: a client that is not there and a token that is wrong get the same answer. */

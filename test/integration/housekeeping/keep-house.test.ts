@@ -31,7 +31,7 @@ describe('housekeeping', () => {
     createKeepHouse({
       store: createPostgresHousekeepingStore(pool),
       clock,
-      keptDays: { events: 90, deliveries: 30, analytics: 90 },
+      keptDays: { events: 90, deliveries: 30, analytics: 90, audit: 365 },
       ...options,
     })()
   const query = (sql: string, values: unknown[] = []) =>
@@ -43,6 +43,7 @@ describe('housekeeping', () => {
   async function fill(): Promise<void> {
     const connectorId = await createConnector(bay, 'https://mcp.example.com/mcp')
     await query('DELETE FROM events')
+    await query('DELETE FROM audit_entries')
     const [{ tenant_id: tenant, created_by_principal_id: person }] = await query('SELECT * FROM connectors')
     const connection = randomUUID()
     await query(
@@ -105,6 +106,11 @@ describe('housekeeping', () => {
         `INSERT INTO call_counts (tenant_id, hour_at, connector_id, principal_id, method, tool, client, outcome, calls, total_ms)
          VALUES ($1, $2, $3, $4, 'ping', '', '', 'ok', 1, 1)`,
         [tenant, at(age), connectorId, person],
+      )
+      await query(
+        `INSERT INTO audit_entries (id, tenant_id, at, channel, actor_kind, actor_subject, action)
+         VALUES ($1, $2, $3, 'api', 'user', 's', 'a')`,
+        [randomUUID(), tenant, at(age)],
       )
       await query(
         `INSERT INTO webhook_deliveries (webhook_id, event_id, tenant_id, type, status, next_attempt_at, created_at)

@@ -107,7 +107,7 @@ describe('createVerifyCaller', () => {
     const asked: string[] = []
     const verify = createVerifyCaller({
       access: {
-        findCallerByKeyHash: async (hash: string) => {
+        findKeyHolder: async (hash: string) => {
           asked.push(hash)
           return null
         },
