@@ -1363,50 +1363,6 @@ export interface paths {
       }
     }
   }
-  "/api/v1/analytics": {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    /** Who called what, how often, how it ended, and how long it took */
-    get: {
-      parameters: {
-        query?: {
-          /** Calls that ended since then; rounded down to the hour. Default: 24 hours before `to`. */
-          from?: string | undefined
-          /** Calls that ended before; rounded up to the hour. Default: now. */
-          to?: string | undefined
-          /** What to tell apart, up to four of connector, method, tool, principal, client, outcome, hour, day, separated by commas. */
-          group_by?: string | undefined
-          connector_id?: string | undefined
-          principal_id?: string | undefined
-          method?: "initialize" | "ping" | "tools/list" | "tools/call" | "prompts/list" | "prompts/get" | "resources/list" | "resources/templates/list" | "resources/read" | "resources/subscribe" | "resources/unsubscribe" | "completion/complete" | "logging/setLevel" | "server/discover" | "subscriptions/listen" | "tasks/get" | "tasks/list" | "tasks/result" | "tasks/update" | "tasks/cancel" | "notifications/initialized" | "notifications/cancelled" | "notifications/progress" | "notifications/roots/list_changed" | "stream" | "end_session" | "response" | "batch" | "other" | "unread" | undefined
-          tool?: string | undefined
-          client?: string | undefined
-          outcome?: "ok" | "invalid" | "authorization" | "limit" | "patchbay" | "upstream" | "client_gone" | undefined
-          limit?: string | undefined
-        }
-        header?: never
-        path?: never
-        cookie?: never
-      }
-      responses: {
-        200: {
-          headers: { [name: string]: unknown }
-          content: {
-            "application/json": components["schemas"]["Analytics"]
-          }
-        }
-        400: problem
-        401: problem
-        403: problem
-        500: problem
-        503: problem
-      }
-    }
-  }
 }
 
 export interface components {

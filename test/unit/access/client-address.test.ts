@@ -10,7 +10,7 @@ describe('clientAddress', () => {
     )
 
   // @guards src/access/client-address.ts:clientAddress
-  it('AP-13: counts entries from the end, over all headers of that name', () => {
+  it('AP-13, RG-04: counts entries from the end, over all headers of that name', () => {
     expect(from(0, ['192.0.2.1'])).to.equal('10.0.0.1')
     expect(from(1, ['203.0.113.9, 192.0.2.1'])).to.equal('192.0.2.1')
     expect(from(2, ['203.0.113.9, 192.0.2.1', '10.0.0.2'])).to.equal('192.0.2.1')
