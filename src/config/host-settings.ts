@@ -28,7 +28,7 @@ export const hostSettings = {
     schema: number(0, 10, 'must be a whole number from 0 to 10'),
     fallback: '0',
     about:
-      "How many proxies of yours each request passes, all of which add the address that asked them at the end of `X-Forwarded-For`: so many entries are believed, counted from the end, for limits and for the audit log. 0: none, the header is not read, and everybody behind one proxy counts as one address.",
+      'How many proxies of yours each request passes, all of which add the address that asked them at the end of `X-Forwarded-For`: so many entries are believed, counted from the end, for limits and for the audit log. 0: none, the header is not read, and everybody behind one proxy counts as one address.',
   },
   CLIENT_HOSTS_ALLOW: {
     schema: clientHosts,
