@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -60,6 +60,13 @@ function family(pid: number): number[] {
     readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
   )
   return [pid, ...children]
+}
+
+/** Lets a process and its children run on these cores only. */
+export function pin(pid: number, cores: string): void {
+  for (const one of family(pid)) {
+    if (spawnSync('taskset', ['-acp', cores, String(one)]).status !== 0) throw new Error(`process ${one} is not there`)
+  }
 }
 
 /** Resident memory, in KB. */

@@ -347,7 +347,7 @@ export function createApp(options: AppOptions) {
       metrics: metrics.http,
       callEnded: insight.callEnded,
       log,
-      clock,
+      now: () => performance.now(),
     })
     return { frontDoor, mcpEndpoint, peerSocket: place.socketPath }
   }

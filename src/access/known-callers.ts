@@ -10,8 +10,8 @@ export type VerifyCallerOf = (credential: string, connectorId: string) => Promis
 type Deps = { readonly verify: VerifyCallerOf; readonly changes: Changes; readonly clock: Clock }
 
 const maxEntries = 10_000
-/** The bound where an announcement is lost without a trace (TK-05). */
-const maxAgeMs = 5000
+/** Of what nobody announces any change of. See docs/adr/0010-memory-that-hears-of-changes.md. */
+const maxAgeMs = 60_000
 
 /**
  * `verify` with a memory: a credential that was good a moment ago is good, unless it was announced to have changed or it

@@ -1,6 +1,7 @@
 import { requireScope } from '../access/rights.ts'
 import type { Changes } from '../kernel/changes.ts'
 import { addMs, type Clock } from '../kernel/clock.ts'
+import type { Principal } from '../kernel/principal.ts'
 import { createReadThrough } from '../kernel/read-through.ts'
 import type { Resolution, ResolveUpstream } from './resolve-upstream.ts'
 
@@ -11,11 +12,14 @@ type Deps = {
 }
 
 const maxEntries = 10_000
-const maxAgeMs = 5000
+/** Of what nobody announces any change of. See docs/adr/0010-memory-that-hears-of-changes.md. */
+const maxAgeMs = 60_000
+/** A token that is about to run out is for `resolveUpstream` to renew. */
+const renewalMs = 10_000
 
 export type KnownUpstreams = {
-  /** @throws AppError `not_found`, `forbidden`, `connector_disabled` */
-  readonly resolve: ResolveUpstream
+  /** At once what is remembered. @throws AppError `not_found`, `forbidden`, `connector_disabled` */
+  readonly resolve: (principal: Principal, connectorId: string) => Resolution | Promise<Resolution>
   /** For who knows better before the announcement comes. */
   forget(connectorId: string): void
 }
@@ -32,11 +36,10 @@ export function createKnownUpstreams({ resolveUpstream, changes, clock }: Deps):
     isOpen: changes.isLive,
     tagsOf: (resolution) => (isLasting(resolution) ? [resolution.target.connectorId] : null),
   })
-  /** A token that is about to run out is for `resolveUpstream` to renew. */
   function isLasting(resolution: Resolution): resolution is Extract<Resolution, { kind: 'usable' }> {
     if (resolution.kind !== 'usable') return false
     const { expiresAt, isRefreshable } = resolution.target
-    return !isRefreshable || expiresAt === null || expiresAt > addMs(clock.now(), 2 * maxAgeMs)
+    return !isRefreshable || expiresAt === null || expiresAt > addMs(clock.now(), renewalMs)
   }
   changes.subscribe({
     onChange: ({ kind, ids: [connectorId = ''] }) => {
@@ -46,10 +49,12 @@ export function createKnownUpstreams({ resolveUpstream, changes, clock }: Deps):
     onLive: known.clear,
   })
   return {
-    async resolve(principal, connectorId) {
+    resolve(principal, connectorId) {
       // of this credential: the same principal may have another one that may do more
       requireScope(principal, 'connectors:proxy')
-      return known.get(`${principal.id} ${connectorId}`, () => resolveUpstream(principal, connectorId))
+      const read = () => resolveUpstream(principal, connectorId)
+      const resolution = known.get(`${principal.id} ${connectorId}`, read)
+      return resolution instanceof Promise || isLasting(resolution) ? resolution : read()
     },
     forget: known.forget,
   }

@@ -43,6 +43,8 @@ class GuardedDispatcher extends Dispatcher {
   readonly #maxOrigins: number
   /** In the order of last use. */
   readonly #pools = new Map<string, Pool>()
+  /** The last of them, which most requests ask for again: a Map that is reordered with each call is rehashed every few. */
+  #last: { readonly key: string; readonly pool: Pool } | null = null
 
   constructor(options: GuardedDispatcherOptions) {
     super()
@@ -53,7 +55,8 @@ class GuardedDispatcher extends Dispatcher {
   override dispatch(request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
     if (request.origin === undefined) throw new TypeError('a request needs an origin')
     const key = typeof request.origin === 'string' ? request.origin : request.origin.origin
-    return this.#poolFor(key).dispatch(request, handler)
+    if (this.#last?.key !== key) this.#last = { key, pool: this.#poolFor(key) }
+    return this.#last.pool.dispatch(request, handler)
   }
 
   override close(): Promise<void>
@@ -96,6 +99,7 @@ class GuardedDispatcher extends Dispatcher {
   #takeAll(): Pool[] {
     const pools = [...this.#pools.values()]
     this.#pools.clear()
+    this.#last = null
     return pools
   }
 }

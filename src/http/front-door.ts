@@ -1,14 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, type ServerOptions, type ServerResponse, STATUS_CODES } from 'node:http'
 import { clientAddress } from '../access/client-address.ts'
-import { outcomeOf } from '../insight/call.ts'
 import type { CallTally } from '../insight/tally.ts'
 import type { ErrorCode } from '../kernel/app-error.ts'
-import type { Clock } from '../kernel/clock.ts'
 import type { Logger } from '../log/logger.ts'
 import type { HttpMetrics, Surface } from '../metrics/http-metrics.ts'
 import { type McpCall, newCall } from '../proxy/call.ts'
 import type { McpEndpoint } from '../proxy/mcp-endpoint.ts'
+import { createRecordEnd } from './record-end.ts'
 
 /**
  * How the HTTP server is to be made: bounds on headers and on slow senders (PX-14, PX-16). What Node refuses by itself
@@ -46,7 +45,8 @@ export type FrontDoorDeps = {
   /** Told of every call at an MCP endpoint when it is over. */
   readonly callEnded: CallTally['add']
   readonly log: Logger
-  readonly clock: Clock
+  /** Milliseconds of any origin. */
+  readonly now: () => number
 }
 
 export type FrontDoor = {
@@ -74,7 +74,8 @@ export function requestRecord(request: IncomingMessage): RequestRecord {
  * counts it, and logs one line when it is over.
  */
 export function createFrontDoor(deps: FrontDoorDeps): FrontDoor {
-  const { mcpEndpoint, koaCallback, metrics, callEnded, log, clock } = deps
+  const { mcpEndpoint, koaCallback, metrics, now } = deps
+  const recordEnd = createRecordEnd(deps)
   const hosts = new Set([deps.publicUrl.host, ...deps.allowedHosts].map((host) => host.toLowerCase()))
   const waiting: (() => void)[] = []
   let inFlight = 0
@@ -83,7 +84,7 @@ export function createFrontDoor(deps: FrontDoorDeps): FrontDoor {
   function watch(request: IncomingMessage, response: ServerResponse, record: McpCall): void {
     const { path } = record
     const surface = surfaceOf(record)
-    const startedAt = clock.now().getTime()
+    const startedAt = now()
     inFlight += 1
     metrics.began(surface)
     response.on('close', () => {
@@ -91,19 +92,14 @@ export function createFrontDoor(deps: FrontDoorDeps): FrontDoor {
       // an answer that began before we were told to end promised to keep the connection: the next request would come in vain
       if (isRetired) request.socket.destroySoon()
       if (inFlight === 0) for (const resolve of waiting.splice(0)) resolve()
-      const status = response.headersSent ? response.statusCode : null
-      const durationMs = clock.now().getTime() - startedAt
-      metrics.ended(surface, status, durationMs)
-      if (surface === 'mcp') callEnded(record, outcomeOf(record, status, response.writableFinished), durationMs)
-      const line = {
-        method: request.method,
+      recordEnd(record, {
+        surface,
+        method: request.method ?? '',
         path: record.connectorId === '' ? loggablePath(path) : path,
-        status,
-        durationMs,
-        principalId: record.principalId,
-        requestId: record.requestId,
-      }
-      log.info(response.writableFinished ? line : { ...line, isCutShort: true }, 'request')
+        status: response.headersSent ? response.statusCode : null,
+        durationMs: Math.round(now() - startedAt),
+        isComplete: response.writableFinished,
+      })
     })
     // A socket that breaks under a write is not news: `close` follows.
     response.on('error', ignore)

@@ -1,9 +1,9 @@
 export type ReadThrough<Value> = {
   /**
-   * The value that was read for `key` before, or the answer of `read`, which those who ask at the same time share. What
-   * `read` throws is not kept.
+   * The value that was read for `key` before, at once; or the answer of `read`, which those who ask at the same time share.
+   * What `read` throws is not kept.
    */
-  get(key: string, read: () => Promise<Value>): Promise<Value>
+  get(key: string, read: () => Promise<Value>): Value | Promise<Value>
   /** Drops what bears the tag, and what is just being read. */
   forget(tag: string): void
   /** Drops everything. */
@@ -53,13 +53,20 @@ export function createReadThrough<Value>(options: Options<Value>): ReadThrough<V
     drop(key)
     const tags = tagsOf(value)
     if (tags === null) return
-    const [oldest] = entries.keys()
-    if (entries.size >= maxEntries && oldest !== undefined) drop(oldest)
+    dropOldest()
     entries.set(key, { value, tags, readAt: now() })
     for (const tag of tags) {
       const keys = keysByTag.get(tag)
       if (keys === undefined) keysByTag.set(tag, new Set([key]))
       else keys.add(key)
+    }
+  }
+
+  /** What is too old, and one more where there is no room. */
+  function dropOldest(): void {
+    for (const [key, { readAt }] of entries) {
+      if (entries.size < maxEntries && now() - readAt < maxAgeMs) return
+      drop(key)
     }
   }
 
@@ -92,7 +99,7 @@ export function createReadThrough<Value>(options: Options<Value>): ReadThrough<V
         if (age < maxAgeMs) {
           // read anew by the way, so that nobody has to wait for it; what fails is tried, and told, by who comes next
           if (age > renewedAtShare * maxAgeMs && !running.has(key)) readAnew(key, read).catch(() => drop(key))
-          return Promise.resolve(entry.value)
+          return entry.value
         }
         drop(key)
       }

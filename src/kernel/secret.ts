@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHash, hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { inspect } from 'node:util'
 
 const redacted = '[redacted]'
@@ -36,7 +36,7 @@ export function randomToken(): string {
 
 /** SHA-256 of a high-entropy value as base64url: what is stored and looked up instead of the value itself. */
 export function hashToken(value: string): string {
-  return createHash('sha256').update(value).digest('base64url')
+  return hash('sha256', value, 'base64url')
 }
 
 /** Compares two strings in a time that depends on neither. */

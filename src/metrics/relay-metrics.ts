@@ -1,8 +1,10 @@
-import { Gauge, Histogram, type Registry } from 'prom-client'
+import { Gauge, type Registry } from 'prom-client'
 import { durationBuckets } from './buckets.ts'
+import { createTally } from './tally.ts'
 
+const results = ['answered', 'unauthorized', 'caller_gone', 'failed'] as const
 /** What came of sending a call upstream once. */
-export type RelayResult = 'answered' | 'unauthorized' | 'caller_gone' | 'failed'
+export type RelayResult = (typeof results)[number]
 
 export type RelayMetrics = {
   /**
@@ -16,22 +18,30 @@ export type RelayMetrics = {
 }
 
 export function createRelayMetrics(registry: Registry): RelayMetrics {
-  const registers = [registry]
-  const relayed = new Histogram({
+  const observe = createTally({
     name: 'patchbay_relay_seconds',
     help: 'Calls sent to upstreams, from sending to the complete answer, or to the first byte of a stream; by result.',
-    labelNames: ['result'] as const,
+    registry,
+    label: 'result',
+    values: results,
     buckets: durationBuckets,
-    registers,
   })
-  const streams = new Gauge({
+  let openStreams = 0
+  new Gauge({
     name: 'patchbay_relay_streams_open',
     help: 'Event streams that are being passed on right now.',
-    registers,
+    registers: [registry],
+    collect() {
+      this.set(openStreams)
+    },
   })
   return {
-    relayed: (result, tookMs) => relayed.observe({ result }, tookMs / 1000),
-    streamOpened: () => streams.inc(),
-    streamClosed: () => streams.dec(),
+    relayed: (result, tookMs) => observe(result, tookMs / 1000),
+    streamOpened() {
+      openStreams += 1
+    },
+    streamClosed() {
+      openStreams -= 1
+    },
   }
 }

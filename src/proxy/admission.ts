@@ -9,11 +9,11 @@ export type Admission = {
   /**
    * Gives the call its place among those under way, of its principal at this connector and of everybody at the upstream.
    *
-   * @param url of the upstream
+   * @param origin of the upstream
    * @returns gives the place back; for calling once
    * @throws AppError `too_many_calls`, `overloaded`
    */
-  enter(principal: Principal, connectorId: string, url: string): () => void
+  enter(principal: Principal, connectorId: string, origin: string): () => void
 }
 
 type Bounds = Pick<ProxyLimits, 'callsPerSecond' | 'callsPerCaller' | 'callsPerUpstream'>
@@ -23,44 +23,52 @@ const windowSeconds = 10
 /** How much one principal may ask of this process, and this process of one upstream (PX-17). Each process counts for itself. */
 export function createAdmission({ callsPerSecond, callsPerCaller, callsPerUpstream }: Bounds): Admission {
   const rate = createRateLimit({ points: callsPerSecond * windowSeconds, seconds: windowSeconds })
-  const byCaller = new Map<string, number>()
-  const byUpstream = new Map<string, number>()
+  const byCaller = createCounts()
+  const byUpstream = createCounts()
 
   return {
     take: (principal) => rate.take(principal.id),
 
-    enter(principal, connectorId, url) {
-      const caller = `${principal.id} ${connectorId}`
-      const upstream = originOf(url)
-      if ((byCaller.get(caller) ?? 0) >= callsPerCaller) {
+    enter(principal, connectorId, origin) {
+      const caller = byCaller(`${principal.id} ${connectorId}`)
+      const upstream = byUpstream(origin)
+      if (caller.underWay >= callsPerCaller) {
         throw new AppError('too_many_calls', 'too many calls under way', { meta: { callsPerCaller } })
       }
       // beyond that a call would wait for a socket without anybody knowing for how long: each open stream holds one
-      if ((byUpstream.get(upstream) ?? 0) >= callsPerUpstream) {
+      if (upstream.underWay >= callsPerUpstream) {
         throw new AppError('overloaded', 'no socket to the upstream is free', { meta: { callsPerUpstream } })
       }
-      increase(byCaller, caller)
-      increase(byUpstream, upstream)
+      caller.underWay += 1
+      upstream.underWay += 1
       return () => {
-        decrease(byCaller, caller)
-        decrease(byUpstream, upstream)
+        caller.underWay -= 1
+        upstream.underWay -= 1
       }
     },
   }
 }
 
-function increase(counts: Map<string, number>, key: string): void {
-  counts.set(key, (counts.get(key) ?? 0) + 1)
-}
+type Count = { underWay: number }
 
-function decrease(counts: Map<string, number>, key: string): void {
-  const count = (counts.get(key) ?? 0) - 1
-  if (count > 0) counts.set(key, count)
-  else counts.delete(key)
-}
+const fewCounts = 1000
 
-/** Scheme, host and port of a URL as the URL standard writes it, cheaper than parsing it. */
-function originOf(url: string): string {
-  const pathAt = url.indexOf('/', url.indexOf('//') + 2)
-  return pathAt === -1 ? url : url.slice(0, pathAt)
+/**
+ * Counts by key. Those at zero stay a while: a Map that sees each call come and go is rehashed every few calls, and its
+ * discarded tables live long.
+ */
+function createCounts(): (key: string) => Count {
+  const counts = new Map<string, Count>()
+  let tidiedAt = fewCounts
+  return (key) => {
+    const known = counts.get(key)
+    if (known !== undefined) return known
+    if (counts.size >= tidiedAt) {
+      for (const [each, { underWay }] of counts) if (underWay === 0) counts.delete(each)
+      tidiedAt = Math.max(fewCounts, 2 * counts.size)
+    }
+    const fresh = { underWay: 0 }
+    counts.set(key, fresh)
+    return fresh
+  }
 }

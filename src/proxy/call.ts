@@ -46,8 +46,10 @@ export function writeAnswer(
 ): void {
   if (response.destroyed || response.headersSent) return
   const { status, body = '' } = answer
+  const head = [...headers, ...commonHeaders]
+  if (answer.headers !== undefined) head.push(...answer.headers)
   // RFC 9110 section 8.6: no Content-Length with 204.
-  const length = status === 204 ? [] : ['content-length', String(Buffer.byteLength(body))]
-  response.writeHead(status, [...headers, ...commonHeaders, ...(answer.headers ?? []), ...length])
+  if (status !== 204) head.push('content-length', String(Buffer.byteLength(body)))
+  response.writeHead(status, head)
   response.end(body)
 }

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Caller } from '../access/caller.ts'
-import type { UpstreamTarget } from '../connections/resolve-upstream.ts'
 import type { AskPeer } from '../egress/ask-peer.ts'
 import { readMessage } from '../insight/read-message.ts'
 import { AppError, isAppError } from '../kernel/app-error.ts'
@@ -19,20 +18,19 @@ import { statusOf, writeFailure } from './failures.ts'
 import { createForwardSession } from './forward-session.ts'
 import { createForwardingProofs } from './forwarding-proof.ts'
 import { type Beating, createHeartbeat } from './heartbeat.ts'
-import { canOpenLinks, readMessages } from './json-rpc.ts'
 import { defaultProxyLimits, type ProxyLimits } from './limits.ts'
 import type { OwnPlace } from './own-place.ts'
 import { createOwnSession, mayAnswerUs } from './own-session.ts'
 import type { AuthenticateCaller, BeginConnect, RecoverUnauthorized, ResolveUpstream } from './ports.ts'
-import { type RelayOutcome, startRelay } from './relay.ts'
+import { type AdmittedCall, createRelayCall } from './relay-call.ts'
 import { readRequestBody } from './request-body.ts'
 import { type RequestHead, readRequestHead } from './request-headers.ts'
-import { type ClientFeatures, createSessionBinding, featuresOf, type SessionKeys } from './session-binding.ts'
+import { createSessionBinding, type SessionKeys } from './session-binding.ts'
 import { createSessionClients } from './session-clients.ts'
 import { createTranslate } from './translate.ts'
 import { unknownSession } from './unknown-session.ts'
 import type { UpstreamDispatcher } from './upstream-dispatcher.ts'
-import { toUpstreamRequest } from './upstream-request.ts'
+import { addressOf } from './upstream-request.ts'
 
 export type McpEndpointDeps = {
   readonly authenticate: AuthenticateCaller
@@ -91,12 +89,12 @@ const noBody = Buffer.alloc(0)
  * The MCP endpoint: `/connectors/<id>/mcp`, for both eras of MCP. A plain Node handler, since Koa's chain costs 15 % of
  * what a call may cost.
  *
- * The order of checks: method, origin, headers, who calls, where to, body, session. Then the call is relayed; a refused
- * credential is renewed once and the call repeated once.
+ * The order of checks: method, origin, headers, who calls, where to, body, session. Then the call is relayed.
  */
 export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
-  const { authenticate, resolveUpstream, recoverUnauthorized, dispatcher, publicUrl, metrics, log } = deps
+  const { authenticate, resolveUpstream, publicUrl, log } = deps
   const limits: ProxyLimits = { ...defaultProxyLimits, ...deps.limits }
+  const limitBytes = limits.maxRequestBytes
   const heartbeat = createHeartbeat<Beating & UnderWay>(limits)
   const stopEndingRevoked = endRevoked({ ...deps, visit: heartbeat.visit })
   const origins = createOriginPolicy(publicUrl, deps.allowedOrigins)
@@ -107,48 +105,55 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
   const proofs = createForwardingProofs({ keys: deps.vault.deriveKeys('mcp-forward'), clock: deps.clock })
   const forward = createForwardSession({ ...deps, proofs, heartbeat })
   const translator = createTranslate({ ...deps, heartbeat, limits, forward })
-  const relayDeps = { dispatcher, heartbeat, limits, metrics }
+  const relayCall = createRelayCall({ ...deps, translator, sessions, clients, heartbeat, limits })
 
-  async function answer(request: IncomingMessage, response: ServerResponse, call: McpCall): Promise<void> {
+  function answer(request: IncomingMessage, response: ServerResponse, call: McpCall): void {
     const head = readRequestHead(request.rawHeaders)
     const cors = head.origin === null ? null : origins.headersFor(head.origin)
     const reply = { call, response, headers: ['x-request-id', call.requestId, ...(cors ?? [])] }
+    const refused = (error: unknown) => refuse(request, reply, head, error)
     try {
       const method = request.method ?? ''
       if (!methods.has(method)) throw new AppError('method_not_allowed', 'method not allowed')
       if (head.origin !== null && cors === null) throw new AppError('origin_not_allowed', 'origin not allowed')
       if (method === 'OPTIONS') origins.answerOptions(reply, request.headers['access-control-request-headers'])
-      else await serve({ request, method, head, reply })
+      else serve({ request, method, head, reply }).catch(refused)
     } catch (error) {
-      refuse(request, reply, head, error)
+      refused(error)
     }
   }
 
-  async function serve(incoming: Incoming): Promise<void> {
-    const { request, method, head, reply } = incoming
+  /** Waits only for what is not remembered: for most calls, for the body and for the upstream's answer. */
+  async function serve({ request, method, head, reply }: Incoming): Promise<void> {
     if (head.duplicate !== null) {
       throw new AppError('invalid_request', 'duplicate header', {
         publicDetail: `The header ${head.duplicate} stands twice.`,
       })
     }
-    const caller = await authenticate(request, reply.call.connectorId)
+    const { connectorId } = reply.call
+    const caller = await authenticate(request, connectorId)
     const { principal } = caller
     reply.call.principalId = principal.id
     reply.call.tenantId = principal.tenantId
     if (!isForwarded({ method, head, reply })) await admission.take(principal)
-    const reading = method === 'GET' ? noBody : readRequestBody(request, limits.maxRequestBytes)
-    let resolution = await resolveUpstream(principal, reply.call.connectorId)
+    const { contentLength } = head
+    const reading = method === 'GET' ? noBody : readRequestBody(request, { contentLength, limitBytes })
+    const found = resolveUpstream(principal, connectorId)
+    let resolution = found instanceof Promise ? await found : found
     reply.call.isResolved = true
     let body = await reading
     if (body instanceof AppError) throw body
-    describeCall(incoming, caller, body)
-    if (!reply.response.destroyed) {
-      const { connectorId } = reply.call
-      // what we answer ourselves may wait for a person, and is counted as well
-      const upstream = resolution.kind === 'usable' ? resolution.target.url : `none:${connectorId}`
-      const leave = admission.enter(principal, connectorId, upstream)
-      reply.response.once('close', leave)
-    }
+    describeCall({ method, head, reply }, caller, body)
+    const { response } = reply
+    if (response.destroyed) return
+    // what we answer ourselves may wait for a person, and is counted as well
+    const origin = resolution.kind === 'usable' ? addressOf(resolution.target.url).origin : `none:${connectorId}`
+    const leave = admission.enter(principal, connectorId, origin)
+    let call: AdmittedCall | null = null
+    response.on('close', () => {
+      leave()
+      call?.relaying?.callerGone()
+    })
 
     if (mayAnswerUs(head, body)) {
       const settled = await ownSession.settle({ reply, principal, method, head, body })
@@ -157,51 +162,21 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
         return
       }
       if (settled?.kind === 'relay') body = settled.body
-      resolution = await resolveUpstream(principal, reply.call.connectorId)
+      resolution = await resolveUpstream(principal, connectorId)
     }
-
-    for (const attempt of [1, 2] as const) {
-      if (resolution.kind === 'needs_connection' || reply.response.destroyed) break
-      const { target } = resolution
-      const sentAt = performance.now()
-      const outcome = await relayOnce(incoming, caller, target, body)
-      metrics.relayed(outcome.kind, performance.now() - sentAt)
-      if (outcome.kind === 'failed') throw outcome.error
-      if (outcome.kind !== 'unauthorized') return
-      const { status, challenge } = outcome
-      resolution = await recoverUnauthorized(principal, target, { status, challenge, attempt })
-      if (resolution.kind === 'usable') checkReplay(target, resolution.target, attempt, body)
-    }
-    if (resolution.kind === 'needs_connection') {
+    call = { request, method, head, reply, caller, body, relaying: null }
+    const needs = await relayCall(call, resolution)
+    if (needs !== null) {
       reply.call.failure = 'needs_connection'
-      await ownSession.answer({ reply, principal, method, head, body }, resolution)
+      await ownSession.answer({ reply, principal, method, head, body }, needs)
     }
   }
 
   /** For what is counted. */
-  function describeCall({ method, head, reply }: Incoming, caller: Caller, body: Buffer): void {
+  function describeCall({ method, head, reply }: Omit<Incoming, 'request'>, caller: Caller, body: Buffer): void {
     const { call } = reply
     call.message = readMessage(method, head, body, caller.client === undefined)
     call.client = caller.client ?? call.message.client ?? clients.find(head.sessionId)
-  }
-
-  /** @throws AppError when the call must not be, or need not be, sent once more (REL-12: never a loop) */
-  function checkReplay(before: UpstreamTarget, after: UpstreamTarget, attempt: 1 | 2, body: Buffer): void {
-    const isSame =
-      before.connectionId === after.connectionId &&
-      before.grantEpoch === after.grantEpoch &&
-      before.tokenVersion === after.tokenVersion
-    if (isSame || attempt === 2) {
-      throw new AppError('upstream_error', 'the upstream refused a credential that should be good', {
-        publicDetail: 'The MCP server behind this connector refuses the credential that it gave us.',
-        meta: { attempt, isSame },
-      })
-    }
-    if (body.length > limits.maxReplayBytes) {
-      throw new AppError('refresh_in_progress', 'body too long to be sent again after the refresh', {
-        publicDetail: 'The connection has just been renewed. Send the request again.',
-      })
-    }
   }
 
   /** @throws AppError `not_found` for a proof that proves nothing: never a loop */
@@ -211,43 +186,6 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
     if (!proofs.isProven(proof, { method, path: reply.call.path, authorization, sessionId })) throw unknownSession()
     reply.call.isForwarded = true
     return true
-  }
-
-  function relayOnce(
-    { request, method, head, reply }: Incoming,
-    caller: Caller,
-    target: UpstreamTarget,
-    body: Buffer,
-  ): Promise<RelayOutcome> {
-    const owner = { principal: caller.principal, connectionId: target.connectionId }
-    const sessionId = head.sessionId === null ? null : sessions.open(owner, head.sessionId)
-    if (head.sessionId !== null && sessionId === null) throw unknownSession()
-    const bindSession = (upstreamId: string): string | null => {
-      if (upstreamId === sessionId) return head.sessionId
-      const features = head.sessionId === null ? featuresOfClient(body) : featuresOf(head.sessionId)
-      const bound = sessions.bind(owner, upstreamId, features)
-      if (bound !== null && reply.call.client !== null) clients.remember(bound, reply.call.client)
-      return bound
-    }
-    if (target.translation !== null) {
-      return translator.serve({
-        request,
-        reply,
-        caller,
-        target,
-        kind: target.translation,
-        body,
-        sessionId,
-        boundSessionId: head.sessionId,
-        isForwarded: head.proof !== null,
-        bindSession,
-      })
-    }
-    const upstreamRequest = toUpstreamRequest(target, { method, forwarded: head.forwarded, sessionId, body }, limits)
-    const relaying = startRelay(relayDeps, { reply, caller, target, request: upstreamRequest, bindSession })
-    const { response } = reply
-    response.once('close', () => relaying.callerGone())
-    return relaying.outcome
   }
 
   function refuse(request: IncomingMessage, reply: Reply, head: RequestHead, error: unknown): void {
@@ -272,7 +210,7 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
   }
 
   return {
-    handle: (request, response, call) => void answer(request, response, call),
+    handle: answer,
     retireStreams: (sort) => {
       heartbeat.visit((call) => {
         if (sort === 'all' || call.request.method === 'GET') call.retire()
@@ -286,11 +224,6 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
       translator.stop()
     },
   }
-}
-
-/** Read only where an upstream opens a session, that is on the answer to `initialize`. */
-function featuresOfClient(body: Buffer): ClientFeatures {
-  return readMessages(body)?.messages.some(canOpenLinks) === true ? 'e' : '-'
 }
 
 /** Somebody who looks what is there: no MCP client asks for HTML. */

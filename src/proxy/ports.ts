@@ -19,11 +19,11 @@ export type AuthenticateCaller = (
 ) => Promise<Caller>
 
 /**
- * Finds the connection that serves this caller at this connector.
+ * Finds the connection that serves this caller at this connector: at once when that is remembered.
  *
  * @throws AppError `not_found`, `forbidden`, `connector_disabled`
  */
-export type ResolveUpstream = (principal: Principal, connectorId: string) => Promise<Resolution>
+export type ResolveUpstream = (principal: Principal, connectorId: string) => Resolution | Promise<Resolution>
 
 /** What the upstream said when it refused the credential of a target. */
 export type UnauthorizedAnswer = {

@@ -9,8 +9,8 @@ import { commonHeaders, type Reply, writeAnswer } from './call.ts'
 import type { UnderWay } from './end-revoked.ts'
 import type { Beating, Heartbeat } from './heartbeat.ts'
 import type { ProxyLimits } from './limits.ts'
+import { OutgoingStream } from './outgoing-stream.ts'
 import { type AnswerHead, readAnswerHead } from './response-headers.ts'
-import { advanceSseState, isAtEventBoundary, sseState } from './sse-boundary.ts'
 import type { UpstreamDispatcher, UpstreamHandler, UpstreamRequest } from './upstream-dispatcher.ts'
 import { toUpstreamFailure } from './upstream-failure.ts'
 
@@ -53,7 +53,6 @@ export function startRelay(deps: RelayDeps, attempt: Attempt): Relaying {
 
 const answered: RelayOutcome = { kind: 'answered' }
 const hungUp: RelayOutcome = { kind: 'caller_gone' }
-const keepAliveComment = Buffer.from(': keepalive\n\n')
 /** A server that keeps on saying "wait" (1xx) restarts undici's timer with each. */
 const maxInformational = 16
 
@@ -77,15 +76,10 @@ class Relay implements UpstreamHandler, Beating, UnderWay, Relaying {
   #plan: AnswerPlan | null = null
   #held: Buffer[] = []
   #heldBytes = 0
-  /** The head of a stream until the first byte goes out: a stream that breaks before that becomes an error. */
-  #unsentHead: string[] | null = null
-
-  #sse: number = sseState.atBoundary
-  #isPaused = false
+  #stream: OutgoingStream | null = null
   #isRetired = false
-  /** Beats since the upstream sent something, since the caller was sent something, and in all. */
+  /** Beats since the upstream sent something, and in all. */
   #silent = 0
-  #quiet = 0
   #age = 0
 
   constructor(deps: RelayDeps, attempt: Attempt) {
@@ -149,14 +143,14 @@ class Relay implements UpstreamHandler, Beating, UnderWay, Relaying {
   onData(chunk: Buffer): boolean {
     this.#silent = 0
     if (this.#phase === 'holding') this.#hold(chunk)
-    else if (this.#phase === 'streaming') return this.#pass(chunk)
+    else if (this.#phase === 'streaming' && this.#stream !== null) return this.#pass(this.#stream, chunk)
     return true
   }
 
   onComplete(): void {
     if (this.#phase === 'holding') this.#answerHeld(this.#held)
     else if (this.#phase === 'streaming') {
-      this.#writeHead()
+      this.#stream?.begin()
       this.#finish(answered)
       this.#response.end()
     }
@@ -176,25 +170,25 @@ class Relay implements UpstreamHandler, Beating, UnderWay, Relaying {
   beat(): void {
     const { beats } = this.#deps.heartbeat
     this.#silent += 1
-    this.#quiet += 1
     this.#age += 1
+    const stream = this.#stream
     if (this.#phase === 'waiting') {
       if (this.#silent > beats.answer) this.#fail(new AppError('upstream_timeout', 'no answer in time'))
-    } else if (this.#plan?.kind === 'events' || this.#isPaused) {
+    } else if (stream !== null && (stream.isEvents || stream.isPaused)) {
       if (this.#silent > beats.idle || this.#age > beats.life + beats.stall) this.#endStream()
       else if (this.#age > beats.life) this.retire()
-      else if (this.#quiet >= beats.keepAlive) this.#keepAlive()
+      else stream.beat(beats.keepAlive)
     } else if (this.#silent > beats.stall) this.#fail(new AppError('upstream_timeout', 'the answer came to a halt'))
   }
 
   /** An event stream ends at its next event boundary; anything else is short enough to be waited for. */
   retire(): void {
     this.#isRetired = true
-    if (this.#phase === 'streaming' && this.#canBeCut()) this.#endStream()
+    if (this.#phase === 'streaming' && this.#stream?.canBeCut()) this.#endStream()
   }
 
   cut(error: AppError | null): void {
-    if (this.#phase === 'streaming' && this.#plan?.kind === 'events') this.#endStream()
+    if (this.#phase === 'streaming' && this.#stream?.isEvents) this.#endStream()
     else if (this.#phase !== 'done' && error !== null) this.#fail(error)
   }
 
@@ -205,43 +199,35 @@ class Relay implements UpstreamHandler, Beating, UnderWay, Relaying {
     // Comments change the length of an event stream.
     if (!isEvents && head.contentLength !== null) headers.push('content-length', String(head.contentLength))
     this.#phase = 'streaming'
-    if (isEvents) this.#deps.metrics.streamOpened()
-    this.#unsentHead = headers
-    // The head goes with the first bytes if those are here already, else at once (REL-23).
-    if (isEvents) process.nextTick(flushHead, this)
+    this.#stream = new OutgoingStream(this.#response, { status: this.#status, headers }, isEvents)
+    if (isEvents) {
+      this.#deps.metrics.streamOpened()
+      // The head goes with the first bytes if those are here already, else at once (REL-23).
+      process.nextTick(flushHead, this)
+    }
     if (this.#isRetired) this.retire()
   }
 
   flushHead(): void {
-    if (this.#phase !== 'streaming' || this.#unsentHead === null) return
-    this.#writeHead()
-    this.#response.flushHeaders()
-  }
-
-  #writeHead(): void {
-    if (this.#unsentHead === null) return
-    this.#response.writeHead(this.#status, this.#unsentHead)
-    this.#unsentHead = null
+    if (this.#phase !== 'streaming' || this.#stream?.hasBegun) return
+    this.#stream?.flushHead()
     this.#settle(answered)
   }
 
-  #pass(chunk: Buffer): boolean {
-    this.#quiet = 0
-    this.#writeHead()
-    if (this.#plan?.kind === 'events') this.#sse = advanceSseState(this.#sse, chunk)
-    const hasRoom = this.#response.write(chunk)
-    if (this.#isRetired && this.#canBeCut()) {
+  #pass(stream: OutgoingStream, chunk: Buffer): boolean {
+    const hasRoom = stream.pass(chunk)
+    this.#settle(answered)
+    if (this.#isRetired && stream.canBeCut()) {
       this.#endStream()
       return true
     }
-    if (hasRoom) return true
-    this.#isPaused = true
-    this.#response.once('drain', () => {
-      this.#isPaused = false
-      this.#silent = 0
-      this.#resume?.()
-    })
-    return false
+    if (!hasRoom) {
+      stream.whenRoom(() => {
+        this.#silent = 0
+        this.#resume?.()
+      })
+    }
+    return hasRoom
   }
 
   #hold(chunk: Buffer): void {
@@ -279,29 +265,16 @@ class Relay implements UpstreamHandler, Beating, UnderWay, Relaying {
     return headers
   }
 
-  #keepAlive(): void {
-    if (!this.#canBeCut() || this.#isPaused) return
-    this.#quiet = 0
-    this.#response.write(keepAliveComment)
-  }
-
-  #canBeCut(): boolean {
-    return this.#plan?.kind === 'events' && isAtEventBoundary(this.#sse)
-  }
-
-  /** Our own end of a stream: clean between two events, else visibly broken. */
+  /** Ended by us. */
   #endStream(): void {
-    const isClean = this.#canBeCut()
-    this.#writeHead()
     this.#finish(answered)
-    if (isClean) this.#response.end()
-    else this.#response.destroy()
+    this.#stream?.end()
     this.#abort?.()
   }
 
   /** Before anything was sent the caller gets an error, after that a broken connection: never a clean end (PX-09). */
   #fail(error: AppError): void {
-    const hasBegun = this.#phase === 'streaming' && this.#unsentHead === null
+    const hasBegun = this.#phase === 'streaming' && this.#stream?.hasBegun === true
     if (hasBegun) this.#attempt.reply.call.failure = error.code
     this.#finish({ kind: 'failed', error })
     if (hasBegun) this.#response.destroy()
@@ -309,7 +282,7 @@ class Relay implements UpstreamHandler, Beating, UnderWay, Relaying {
   }
 
   #finish(outcome: RelayOutcome): void {
-    if (this.#phase === 'streaming' && this.#plan?.kind === 'events') this.#deps.metrics.streamClosed()
+    if (this.#phase === 'streaming' && this.#stream?.isEvents) this.#deps.metrics.streamClosed()
     this.#phase = 'done'
     this.#deps.heartbeat.remove(this)
     this.#settle(outcome)

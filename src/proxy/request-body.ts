@@ -9,14 +9,16 @@ const patience = 4
 /**
  * Reads a request's body into memory. Never rejects, so that it may be begun before anybody waits for it.
  *
- * @param limitBytes longest body that is accepted
+ * @param bounds the length that the request declares, and the longest that is accepted
  * @returns the body, empty when there is none; or `payload_too_large`; or `invalid_request` when the caller went away in
  * the middle
  */
-export function readRequestBody(request: IncomingMessage, limitBytes: number): Promise<Buffer | AppError> {
+export function readRequestBody(
+  request: IncomingMessage,
+  { contentLength, limitBytes }: { readonly contentLength: number | null; readonly limitBytes: number },
+): Promise<Buffer | AppError> {
   return new Promise((resolve) => {
-    const declared = request.headers['content-length']
-    if (declared !== undefined && Number(declared) > limitBytes) {
+    if (contentLength !== null && contentLength > limitBytes) {
       resolve(tooLarge(limitBytes))
       discardRest(request, limitBytes)
       return

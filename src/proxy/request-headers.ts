@@ -16,6 +16,7 @@ type Duty =
   | 'origin'
   | 'connection'
   | 'authorization'
+  | 'length'
   | 'proof'
 
 /** What one scan of a request's headers found. */
@@ -23,8 +24,9 @@ export type RequestHead = {
   /** Names (as the caller spelt them) and values in turn, ready for the upstream. */
   readonly forwarded: string[]
   readonly origin: string | null
-  /** The value of `Authorization`; read for the scheme only, the credential is the authenticator's. */
   readonly authorization: string | null
+  /** Of the body; null when it comes in chunks, or there is none. */
+  readonly contentLength: number | null
   /** As the caller knows it: bound, see `session-binding.ts`. Not among `forwarded`. */
   readonly sessionId: string | null
   readonly protocolVersion: string | null
@@ -49,6 +51,7 @@ export function readRequestHead(rawHeaders: readonly string[]): RequestHead {
   const picked: string[] = []
   let origin: string | null = null
   let authorization: string | null = null
+  let contentLength: number | null = null
   let sessionId: string | null = null
   let protocolVersion: string | null = null
   let mcpMethod: string | null = null
@@ -70,6 +73,9 @@ export function readRequestHead(rawHeaders: readonly string[]): RequestHead {
     switch (known.duty) {
       case 'authorization':
         authorization = value
+        break
+      case 'length':
+        contentLength = Number(value)
         break
       case 'origin':
         origin = value
@@ -108,6 +114,7 @@ export function readRequestHead(rawHeaders: readonly string[]): RequestHead {
     forwarded: nominated === null ? picked : withoutNominated(picked, nominated),
     origin,
     authorization,
+    contentLength,
     sessionId,
     protocolVersion,
     mcpMethod,
@@ -149,6 +156,8 @@ function dutyOf(lowerCase: string): Duty {
       return 'method'
     case 'mcp-name':
       return 'name'
+    case 'content-length':
+      return 'length'
     case 'origin':
     case 'connection':
     case 'authorization':

@@ -1,5 +1,7 @@
 const maxSessions = 10_000
 
+export type SessionClients = ReturnType<typeof createSessionClients>
+
 /**
  * Which client began which session, for what is counted: a client of the legacy era says its name once, in `initialize`. The
  * memory of one process: a session that was begun in another one has no name here.

@@ -61,6 +61,8 @@ const bodySchema = z.union([
   z.array(JSONRPCMessageSchema).min(1).max(100),
 ])
 
+export type Translate = ReturnType<typeof createTranslate>
+
 /**
  * Serves callers of Streamable HTTP (up to 2025-11-25) from upstreams of HTTP+SSE or WebSocket. Such an upstream has
  * sessions that live on one connection, so they are kept here, in the process that opened them. A call for a session of

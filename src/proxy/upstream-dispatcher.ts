@@ -5,10 +5,9 @@ export type UpstreamRequest = {
   readonly method: string
   readonly headers: string[]
   readonly body: Buffer | null
-  /** Until the answer's head is complete. */
-  readonly headersTimeout: number
-  /** Between two pieces of the body; 0: no limit, the relay's own watch applies. */
-  readonly bodyTimeout: number
+  /** None, in undici's words: the relay has a watch of its own, and a timer for each call would cost more than the watch. */
+  readonly headersTimeout: 0
+  readonly bodyTimeout: 0
 }
 
 /**

@@ -44,7 +44,7 @@ describe('createFrontDoor', () => {
       metrics: metrics.http,
       callEnded: () => {},
       log: createLogger('info', { write: (line) => void log.push(JSON.parse(line)) }),
-      clock: { now: () => new Date(now) },
+      now: () => now,
     })
     server.on('request', door.handle)
   })

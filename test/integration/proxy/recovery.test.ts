@@ -72,7 +72,7 @@ describe('MCP endpoint, when the upstream refuses the credential', () => {
     })
   }
 
-  // @guards src/proxy/mcp-endpoint.ts:checkReplay
+  // @guards src/proxy/relay-call.ts:checkReplay
   it('REL-12: a second refusal is the end of it: 502, no loop', async () => {
     let version = 1
     recovered = () => {

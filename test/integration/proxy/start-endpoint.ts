@@ -135,7 +135,7 @@ export async function startEndpoint(options: StartOptions): Promise<StartedEndpo
     metrics: metrics.http,
     callEnded: () => {},
     log: logger,
-    clock: systemClock,
+    now: () => performance.now(),
   })
   server.on('request', door.handle)
   return {

@@ -55,7 +55,7 @@ describe('createReadThrough', () => {
   it('drops a value whose renewal fails, and tells why to who comes next', async () => {
     await get('a')
     time = 70
-    const fail = () => memory.get('a', () => Promise.reject(new Error('revoked')))
+    const fail = async () => memory.get('a', () => Promise.reject(new Error('revoked')))
     expect(await fail()).to.equal('a')
     await until('it is dropped', async () => (await fail().catch((error: Error) => error.message)) === 'revoked')
   })
@@ -97,7 +97,7 @@ describe('createReadThrough', () => {
   })
 
   it('keeps neither failures nor what is not to be kept', async () => {
-    const failing = () => memory.get('a', () => Promise.reject(new Error('no')))
+    const failing = async () => memory.get('a', () => Promise.reject(new Error('no')))
     for (const attempt of [failing(), failing()]) expect((await attempt.catch((error) => error)).message).to.equal('no')
     await get('a', 'not this')
     await get('a', 'not this')

@@ -58,6 +58,29 @@ describe('createMetrics', () => {
     expect(await samples('patchbay_relay_streams_open')).to.deep.equal(['patchbay_relay_streams_open 1'])
   })
 
+  it('tells how long calls took, as a histogram by result', async () => {
+    for (const ms of [3, 5, 5.001, 400_000]) metrics.relay.relayed('answered', ms)
+    metrics.relay.relayed('failed', 20)
+    const buckets = await samples('patchbay_relay_seconds_bucket')
+    expect(buckets.filter((line) => line.includes('answered'))).to.have.lengthOf(15)
+    expect(buckets).to.include.members([
+      'patchbay_relay_seconds_bucket{le="0.005",result="answered"} 2',
+      'patchbay_relay_seconds_bucket{le="0.01",result="answered"} 3',
+      'patchbay_relay_seconds_bucket{le="300",result="answered"} 3',
+      'patchbay_relay_seconds_bucket{le="+Inf",result="answered"} 4',
+      'patchbay_relay_seconds_bucket{le="0.01",result="failed"} 0',
+      'patchbay_relay_seconds_bucket{le="0.025",result="failed"} 1',
+    ])
+    expect(await samples('patchbay_relay_seconds_count')).to.deep.equal([
+      'patchbay_relay_seconds_count{result="answered"} 4',
+      'patchbay_relay_seconds_count{result="failed"} 1',
+    ])
+    expect(await samples('patchbay_relay_seconds_sum')).to.deep.equal([
+      `patchbay_relay_seconds_sum{result="answered"} ${0.003 + 0.005 + 5.001 / 1000 + 400}`,
+      'patchbay_relay_seconds_sum{result="failed"} 0.02',
+    ])
+  })
+
   it('says nothing about a counter of another process', async () => {
     createMetrics().refresh.resultLost()
     expect(await samples('patchbay_refresh_lost_total')).to.deep.equal(['patchbay_refresh_lost_total 0'])
