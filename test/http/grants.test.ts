@@ -110,6 +110,17 @@ describe('what people gave to apps', function () {
       expect(await revoke(patchbay.admin, id)).to.equal(204)
     })
 
+    // @guards src/proxy/end-revoked.ts:endRevoked
+    it('TK-10: outlives a signing key that is gone, whose tokens and open streams end', async () => {
+      const { access_token: token, refresh_token: refreshToken } = await allowed()
+      const deleteKeys = () =>
+        withConnection(patchbay.databaseUrl, (client) => client.query('DELETE FROM signing_keys'))
+      expect(await streamedUntil(token, deleteKeys)).to.be.below(5000)
+      expect(await host.call(token)).to.equal(401)
+      const { body } = await host.refresh(clientId, refreshToken)
+      expect(await host.call(body.access_token)).to.equal(200)
+    })
+
     it('RT-11: a person who is gone takes their grants along', async () => {
       const { access_token: token, refresh_token: refreshToken } = await allowed()
       await withConnection(patchbay.databaseUrl, (client) =>
