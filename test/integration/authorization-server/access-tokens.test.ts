@@ -193,7 +193,7 @@ describe('access tokens of ours at the MCP endpoint', () => {
     )
   })
 
-  // @guards src/access/authenticate.ts:createAuthenticate
+  // @guards src/access/verify-caller.ts:createVerifyCaller
   it('TK-09: open nothing of the REST API', async () => {
     const token = await mint.token(connector, grant)
     for (const [method, path] of [

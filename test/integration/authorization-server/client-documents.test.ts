@@ -22,13 +22,15 @@ describe('clients that are known by their metadata document', function () {
     for (const document of documents) await document.close()
   })
 
-  async function start({ shape = metadata as object, sharing }: { shape?: object; sharing?: Patchbay } = {}) {
+  type Start = { shape?: object; sharing?: Patchbay; env?: Record<string, string> }
+  async function start({ shape = metadata as object, sharing, env = {} }: Start = {}) {
     const document = await publishClientDocument(shape)
     documents.push(document)
     const patchbay = await startPatchbay({
       env: {
         EGRESS_ALLOW: document.host,
         REGISTRATIONS_PER_MINUTE: '1000',
+        ...env,
         ...(sharing === undefined ? {} : { PUBLIC_URL: sharing.url }),
       },
       egress: document.egress,
@@ -93,10 +95,11 @@ describe('clients that are known by their metadata document', function () {
     expect(await titleFor(host, document.url), 'RG-10: a failure is not remembered').to.equal('Who are you?')
   })
 
-  // @guards src/egress/address-policy.ts:createAddressPolicy
+  // @guards src/egress/guarded-connector.ts:createGuardedLookup
   it('RG-09: asks nobody inside', async () => {
     const canary = await startCanaries(['127.0.0.1', '::1'])
-    const { host, patchbay } = first
+    // where the port alone is no reason to refuse
+    const { host, patchbay } = await start({ env: { EGRESS_PORTS: `443,${canary.port}` } })
     const inside = [
       'https://169.254.169.254/x',
       `https://localhost:${canary.port}/x`,
