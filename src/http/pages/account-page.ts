@@ -8,6 +8,8 @@ export type AccountPage = {
   readonly grants: readonly {
     readonly id: string
     readonly clientName: string
+    /** The host that vouches for its name; null where nobody does. */
+    readonly clientHost: string | null
     readonly connectorName: string
     readonly createdAt: Date
     readonly lastUsedAt: Date | null
@@ -49,7 +51,7 @@ function item(grant: AccountPage['grants'][number], token: SafeHtml): SafeHtml {
   return html`<form class="item" method="post" action="/account">${token}
 <input type="hidden" name="grant_id" value="${grant.id}">
 <h2>${untrusted(grant.clientName, 'An unnamed app')}</h2>
-<p class="soft">Uses ${untrusted(grant.connectorName)}. Allowed on ${day(grant.createdAt)}${
+<p class="soft">${grant.clientHost === null ? 'Not verified' : html`Published by ${grant.clientHost}`}. Uses ${untrusted(grant.connectorName)}. Allowed on ${day(grant.createdAt)}${
     grant.lastUsedAt !== null && html`, last renewed on ${day(grant.lastUsedAt)}`
   }.</p>
 <button class="button quiet" type="submit" name="action" value="revoke">Take back</button></form>`

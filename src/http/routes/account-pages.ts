@@ -62,6 +62,8 @@ export function createAccountPages({ manageGrants, personSignIn, access, formTok
       grants: items.map(({ grant, connector }) => ({
         id: grant.id,
         clientName: grant.clientName,
+        // a client with a metadata document is called by its address
+        clientHost: URL.canParse(grant.clientId) ? new URL(grant.clientId).host : null,
         connectorName: connector.name ?? new URL(connector.url).host,
         createdAt: grant.createdAt,
         lastUsedAt: grant.lastUsedAt,

@@ -36,7 +36,8 @@ export function everyPage(text: string, nonce: string): Readonly<Record<string, 
   const form = { action: `/oauth/consent/${text}`, formToken: text }
   const offers = { isDevLoginOffered: true, isOrganisationOffered: true }
   const consent = { ...facts, ...form, subject: text, canRefresh: true }
-  const grant = { id: text, clientName: text, connectorName: text, createdAt: new Date(0), lastUsedAt: new Date(0) }
+  const names = { clientName: text, clientHost: text, connectorName: text }
+  const grant = { id: text, ...names, createdAt: new Date(0), lastUsedAt: new Date(0) }
   return {
     'who, for an app': identifyPage({ ...facts, ...form, ...offers }, nonce),
     'who, of a loopback app, after a mistake': identifyPage(
