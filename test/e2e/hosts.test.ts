@@ -3,6 +3,7 @@ import { type Sandbox, startSandbox } from '../../src/sandbox/sandbox.ts'
 import { createConnector } from '../support/connecting.ts'
 import { authorizeHost, createHost, type Host } from '../support/host.ts'
 import { type Patchbay, startPatchbay } from '../support/patchbay.ts'
+import { until } from '../support/until.ts'
 import { connectClient } from '../support/upstreams/mcp-clients.ts'
 
 describe('a host that is given one URL', () => {
@@ -53,7 +54,7 @@ describe('a host that is given one URL', () => {
       }),
     })
     expect(revoked.status).to.equal(200)
-    expect(await ping(host)).to.equal(401)
+    await until('the revocation to be heard of', async () => (await ping(host)) === 401, 2000)
   })
 
   it('lets each person act through an account of their own', async () => {

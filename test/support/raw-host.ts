@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { request } from 'undici'
 import { hostBrowser, hostCallback } from './host.ts'
 import type { Patchbay } from './patchbay.ts'
+import { until } from './until.ts'
 import type { Browser, Page } from './upstreams/browser.ts'
 
 export const verifier = 'a-verifier-of-forty-three-characters-or-more.'
@@ -106,7 +107,24 @@ export function createRawHost(patchbay: Patchbay, connectorId: string, at = patc
     return (await ask('POST', new URL(resource).pathname, { json, bearer: accessToken })).status
   }
 
-  return { resource, register, authorizationUrl, openConsent, authorize, redeem, refresh, ask, post, get, call }
+  /** A token that was good a moment ago is not any more: what ended it is heard of within moments (TK-05). */
+  const refused = (accessToken: string): Promise<void> =>
+    until('the token to be refused', async () => (await call(accessToken)) === 401, 2000)
+
+  return {
+    resource,
+    register,
+    authorizationUrl,
+    openConsent,
+    authorize,
+    redeem,
+    refresh,
+    ask,
+    post,
+    get,
+    call,
+    refused,
+  }
 }
 
 export type RawHost = ReturnType<typeof createRawHost>

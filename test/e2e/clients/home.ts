@@ -5,6 +5,7 @@ import { createConnector } from '../../support/connecting.ts'
 import { hostBrowser, walkConsent } from '../../support/host.ts'
 import { type Patchbay, startPatchbay } from '../../support/patchbay.ts'
 import { createTestClock } from '../../support/test-clock.ts'
+import { until } from '../../support/until.ts'
 
 const overAnHourMs = 3_660_000
 /** What the clients publish or register. The SDK's own callback is never listened on: the browser stops in front of it. */
@@ -109,8 +110,8 @@ export async function travel(home: Home, client: TravellingClient): Promise<void
   expect(second.refresh_token).to.be.a('string').and.not.equal(first.refresh_token)
 
   await home.revoke(client.clientId(), second.refresh_token ?? '')
-  const { status, challenge } = await home.challenge(second.access_token)
-  expect(status).to.equal(401)
-  expect(challenge).to.include('resource_metadata="')
+  const isRefused = async () => (await home.challenge(second.access_token)).status === 401
+  await until('the revocation to be heard of', isRefused, 2000)
+  expect((await home.challenge(second.access_token)).challenge).to.include('resource_metadata="')
   expect(await client.whoami(), 'after it was revoked').to.equal(null)
 }

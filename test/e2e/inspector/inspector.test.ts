@@ -88,7 +88,8 @@ describe('the MCP Inspector as a command', function () {
     const token = (name: string) => new RegExp(`${name}\\W+([\\w.-]+)`).exec(file)?.[1] ?? ''
     const clientId = new URL(opened(first) ?? '').searchParams.get('client_id') ?? ''
     await home.revoke(clientId, token('refresh_token'))
-    expect((await home.challenge(token('access_token'))).status).to.equal(401)
+    const isRefused = async () => (await home.challenge(token('access_token'))).status === 401
+    await until('the revocation to be heard of', isRefused, 2000)
     const last = start('--stored-auth-only')
     expect(await last.exit, last.output()).to.not.equal(0)
     expect(last.output()).to.include('auth_required')

@@ -136,7 +136,7 @@ describe('GET /oauth/authorize', () => {
     expect(outcome(await host.redeem(stranger, code))).to.deep.equal({ status: 400, error: 'invalid_grant' })
     expect(await host.call(body.access_token)).to.equal(200)
     expect(outcome(await host.redeem(clientId, code))).to.deep.equal({ status: 400, error: 'invalid_grant' })
-    expect(await host.call(body.access_token)).to.equal(401)
+    await host.refused(body.access_token)
   })
 
   // @guards src/storage/authorization-server-stores.ts:createPrismaArtifactStore
