@@ -58,15 +58,22 @@ async function withAccess(use: (access: Access) => Promise<void>): Promise<void>
 }
 
 async function create({ access, issueApiKey }: Access, options: CreateOptions): Promise<void> {
-  const { key, apiKey } = await issueApiKey({
-    tenantId: await tenantId(access, options.tenant),
-    label: options.label,
-    kind: options.kind,
-    subject: options.subject ?? options.label,
-    role: options.role,
-    ...(options.scopes === undefined ? {} : { scopes: options.scopes }),
-    ...(options.expiresInDays === undefined ? {} : { expiresAt: daysFromNow(options.expiresInDays) }),
-  })
+  const { recordAct } = await import('./record-act.ts')
+  const tenant = await tenantId(access, options.tenant)
+  const { key, apiKey } = await recordAct(
+    { action: 'createApiKey', tenantId: tenant, targetType: 'api_key' },
+    () =>
+      issueApiKey({
+        tenantId: tenant,
+        label: options.label,
+        kind: options.kind,
+        subject: options.subject ?? options.label,
+        role: options.role,
+        ...(options.scopes === undefined ? {} : { scopes: options.scopes }),
+        ...(options.expiresInDays === undefined ? {} : { expiresAt: daysFromNow(options.expiresInDays) }),
+      }),
+    (made) => made.apiKey.id,
+  )
   if (options.json === true) {
     console.log(JSON.stringify({ id: apiKey.id, key: key.reveal() }))
     return
@@ -105,7 +112,12 @@ function state(key: { readonly revokedAt: Date | null; readonly expiresAt: Date 
 
 async function revoke({ access }: Access, id: string, options: TenantOptions): Promise<void> {
   if (!isId(id)) throw new Error('That is not the id of a key. "patchbay api-keys list" shows the ids.')
-  const isFound = await access.revokeApiKey(await tenantId(access, options.tenant), id, systemClock.now())
+  const { recordAct } = await import('./record-act.ts')
+  const tenant = await tenantId(access, options.tenant)
+  const isFound = await recordAct(
+    { action: 'revokeApiKey', tenantId: tenant, targetType: 'api_key', targetId: id },
+    () => access.revokeApiKey(tenant, id, systemClock.now()),
+  )
   if (!isFound) throw new Error(`There is no key ${id} in tenant ${options.tenant}.`)
   console.log(options.json === true ? JSON.stringify({ id, revoked: true }) : `Key ${id} is revoked.`)
 }

@@ -38,11 +38,17 @@ async function withClients(use: (parts: Clients) => Promise<void>): Promise<void
 }
 
 async function create({ makeClient }: Clients, options: CreateOptions): Promise<void> {
-  const { client, secret } = await makeClient({
-    name: options.name,
-    redirectUris: options.redirectUri,
-    isConfidential: options.secret === true,
-  })
+  const { recordAct } = await import('./record-act.ts')
+  const { client, secret } = await recordAct(
+    { action: 'createClient', targetType: 'client' },
+    () =>
+      makeClient({
+        name: options.name,
+        redirectUris: options.redirectUri,
+        isConfidential: options.secret === true,
+      }),
+    (made) => made.client.clientId,
+  )
   if (options.json === true) {
     console.log(JSON.stringify({ client_id: client.clientId, client_secret: secret?.reveal() ?? null }))
     return
@@ -70,7 +76,9 @@ async function list({ clients }: Clients, { json = false }: { json?: boolean }):
 }
 
 async function remove({ clients }: Clients, id: string): Promise<void> {
-  const isFound = await clients.remove(id, systemClock.now())
+  const { recordAct } = await import('./record-act.ts')
+  const act = { action: 'deleteClient', targetType: 'client', targetId: id }
+  const isFound = await recordAct(act, () => clients.remove(id, systemClock.now()))
   if (!isFound) throw new Error(`There is no client ${id}. "patchbay clients list" shows the ids.`)
   console.log(`Client ${id} is deleted.`)
 }

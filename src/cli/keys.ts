@@ -35,12 +35,15 @@ export function addKeyCommands(program: Command): void {
     )
     .action(async ({ batchSize, json = false }: { batchSize: number; json?: boolean }) => {
       const { rotateKeys } = await import('../vault/rotate-keys.ts')
-      const totals = await withKeys((parts) =>
+      const { recordAct } = await import('./record-act.ts')
+      const rotate = (parts: Parts) =>
         rotateKeys({
           ...parts,
           batchSize,
           onProgress: ({ table, column, resealed }) => console.error(`${table}.${column}: ${resealed} ...`),
-        }),
+        })
+      const totals = await withKeys((parts) =>
+        recordAct({ action: 'rotateKeys', targetType: 'encryption_keys' }, () => rotate(parts)),
       )
       const touched = totals.filter(({ resealed, unreadable }) => resealed + unreadable > 0)
       if (touched.some(({ unreadable }) => unreadable > 0)) process.exitCode = 1

@@ -54,7 +54,9 @@ export function addPresetCommands(program: Command): void {
         const preset = app.presets.byId(id)
         if (preset === undefined) throw new Error(`There is no preset "${id}".`)
         if (preset.issuer !== undefined) throw new Error(`The preset "${id}" names its issuer itself: ${preset.issuer}`)
-        const isForgotten = await app.presetPins.unpin(id)
+        const { recordAct } = await import('./record-act.ts')
+        const act = { action: 'repinPreset', targetType: 'preset', targetId: id }
+        const isForgotten = await recordAct(act, () => app.presetPins.unpin(id))
         const sentence = isForgotten ? 'The next connect pins the issuer anew.' : 'Nothing is pinned yet.'
         console.log(json ? JSON.stringify({ id, unpinned: isForgotten }) : sentence)
       })

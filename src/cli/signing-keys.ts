@@ -34,7 +34,11 @@ export function addSigningKeyCommands(program: Command): void {
       '\nWith --leaked every access token that hosts have is refused at once; they get new ones with their refresh tokens,' +
         '\nwhich go on. Running processes hear of it by themselves.',
     )
-    .action((options: RotateOptions) => withParts((parts) => rotate(parts, options)))
+    .action(async (options: RotateOptions) => {
+      const { recordAct } = await import('./record-act.ts')
+      const act = { action: 'rotateSigningKey', targetType: 'signing_key', targetId: options.purpose }
+      await withParts((parts) => recordAct(act, () => rotate(parts, options)))
+    })
 }
 
 /** The program is loaded only when a command needs it: help and mistakes answer at once. */

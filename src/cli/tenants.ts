@@ -14,7 +14,10 @@ export function addTenantCommands(program: Command): void {
     .action(async (slug: string, { name = slug, json = false }: { name?: string; json?: boolean }) => {
       const { withAccess } = await import('./open-access.ts')
       await withAccess(async ({ access }) => {
-        const tenant = await access.createTenant(slug, name)
+        const { recordAct } = await import('./record-act.ts')
+        const tenant = await recordAct({ action: 'createTenant', targetType: 'tenant', targetId: slug }, () =>
+          access.createTenant(slug, name),
+        )
         if (tenant === null) throw new Error(`There is a tenant "${slug}" already.`)
         console.log(json ? JSON.stringify(tenant) : tenant.id)
         if (!json) console.error(`Next: patchbay api-keys create --tenant ${slug} --role admin --label <text>`)

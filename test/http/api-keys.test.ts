@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { withConnection } from '../../src/storage/ensure-database.ts'
 import { type Patchbay, startPatchbay } from '../support/patchbay.ts'
 import { runCli } from '../support/run-cli.ts'
 import { createTestClock } from '../support/test-clock.ts'
@@ -91,7 +92,8 @@ describe('/api/v1/api-keys', () => {
     expect([body.total_count, body.items[0].label]).to.deep.equal([1, 'root'])
   })
 
-  it('has a tenant made by "patchbay tenants", and its first key by "patchbay api-keys"', async () => {
+  // @guards src/cli/record-act.ts:recordAct
+  it('AU-01: has a tenant made by "patchbay tenants", and its first key by "patchbay api-keys"', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'tenants '))
     const { DATABASE_URL = '', ENCRYPTION_KEYS = '' } = bay.env
     const run = (...args: string[]) => runCli(args, { folder, env: { DATABASE_URL, ENCRYPTION_KEYS } })
@@ -104,6 +106,19 @@ describe('/api/v1/api-keys', () => {
     expect((await run('tenants', 'list')).stdout).to.match(/acme +Acme Inc\./)
     const { stdout } = await run('api-keys', 'create', '--tenant', 'acme', '--role', 'admin', '--label', 'first')
     expect((await bay.request('GET', keys, { key: stdout.trim() })).body.total_count).to.equal(1)
+    const acts = await withConnection(bay.databaseUrl, async (client) => {
+      const sql = "SELECT action, outcome, target_type, tenant_id FROM audit_entries WHERE channel = 'cli' ORDER BY id"
+      return (await client.query(sql)).rows
+    })
+    expect(acts.map(({ action, outcome, target_type }) => `${action} ${target_type} ${outcome}`)).to.deep.equal([
+      'createTenant tenant ok',
+      'createTenant tenant ok',
+      'createApiKey api_key ok',
+    ])
+    expect(acts.map(({ tenant_id }) => tenant_id === null)).to.deep.equal([true, true, false])
+    const { body } = await bay.request('GET', '/api/v1/audit?channel=cli', { key: stdout.trim() })
+    expect(body.items[0]).to.include({ action: 'createApiKey', outcome: 'ok', address: hostname() })
+    expect(body.items[0].actor).to.include({ kind: 'operator', subject: userInfo().username })
     await rm(folder, { recursive: true })
   })
 })
