@@ -19,8 +19,11 @@ export type Sweep = {
   stop(): Promise<void>
 }
 
-/** A claimed connection whose job got lost is found again after `claimMs`; the job goes on claiming by itself. */
-const claim: Claim = { perIssuer: 100, claimMs: 60_000 }
+/**
+ * A claimed connection whose job got lost is found again after `claimMs`. A few for each issuer will do, since each claim
+ * writes a row: the job itself goes on with what else is due.
+ */
+const claim: Claim = { perIssuer: 10, claimMs: 60_000 }
 
 /**
  * Asks PostgreSQL, again and again, which connections are due, and hands them to the queue. Every worker does this; claims

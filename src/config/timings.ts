@@ -26,7 +26,7 @@ export const defaultTimings = {
       /** After this time others get their turn. */
       budgetMs: 10_000,
       /** Connections are leased for so long ahead of their turn. */
-      aheadMs: 250,
+      aheadMs: 1000,
     },
     /** Places at an authorization server. */
     places: {

@@ -42,6 +42,8 @@ export type RunReport = {
 }
 
 const maxChunk = 50
+/** How many each slot gets ahead, as long as nobody knows how fast the server answers. */
+const firstAhead = 4
 /** How often a run looks for refreshes that a dead process left half done, and which go before all others. */
 const lookMs = 1000
 /** A job knows which version it was made for; a new grant begins at version 0 again, and is renewed all the same. */
@@ -96,7 +98,7 @@ export function createRunRefreshes(deps: Deps) {
     const ready: Leased[] = []
     let hasMore = true
     let refilling: Promise<void> | undefined
-    let chunk = places.count
+    let chunk = Math.min(maxChunk, places.count * firstAhead)
     let lookAt = 0
 
     const mayGoOn = () => places.mayAsk() && !isStopping() && (named.length > 0 || monotonic() < deadline)

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Dispatcher } from 'undici'
 import { egressError, toEgressError } from './egress-failure.ts'
+import { createExchangeBody, type ExchangeBody } from './exchange-body.ts'
 
 export type ExchangeRequest = {
   readonly url: URL
@@ -20,11 +21,11 @@ export type ExchangeLimits = {
   readonly isSocketKept: boolean
 }
 
-/** An answer at its headers. Its body must be read or cancelled. */
+/** An answer at its headers. Its body must be read, or the exchange aborted. */
 export type Exchange = {
   readonly status: number
   readonly headers: Headers
-  readonly body: ReadableStream<Uint8Array>
+  readonly body: ExchangeBody
 }
 
 export type RunningExchange = {
@@ -36,8 +37,6 @@ export type RunningExchange = {
   /** Ends the exchange with this error at any moment, also while no socket exists yet. */
   abort(error: Error): void
 }
-
-const bufferedBytes = 64 * 1024
 
 /**
  * Sends one request and hands over the answer at its headers: unread, undecoded, not redirected.
@@ -52,7 +51,6 @@ export function startExchange(
 ): RunningExchange {
   const { url } = request
   let controller: Dispatcher.DispatchController | undefined
-  let stream: ReadableStreamDefaultController<Uint8Array> | undefined
   let failure: Error | undefined
   let isRequestSent = false
   let received = 0
@@ -63,22 +61,15 @@ export function startExchange(
     if (failure !== undefined) return
     failure = error
     opened.reject(error)
-    stream?.error(error)
+    source.fail(error)
     controller?.abort(error)
     ended.resolve()
   }
   const refuse = (reason: string): void => fail(egressError('upstream_protocol_error', reason, { url, isRequestSent }))
-  const openBody = (): ReadableStream<Uint8Array> =>
-    new ReadableStream<Uint8Array>(
-      {
-        start: (opening) => {
-          stream = opening
-        },
-        pull: () => controller?.resume(),
-        cancel: () => fail(new DOMException('the body was cancelled', 'AbortError')),
-      },
-      new ByteLengthQueuingStrategy({ highWaterMark: bufferedBytes }),
-    )
+  const source = createExchangeBody({
+    resume: () => controller?.resume(),
+    cancel: () => fail(new DOMException('the body was cancelled', 'AbortError')),
+  })
 
   const handler: Dispatcher.DispatchHandler = {
     onRequestStart(started) {
@@ -92,18 +83,17 @@ export function startExchange(
       if (headers === null) return refuse('header')
       const coding = headers.get('content-encoding')
       if (coding !== null && coding.toLowerCase() !== 'identity') return refuse('content_encoding')
-      opened.resolve({ status, headers, body: openBody() })
+      opened.resolve({ status, headers, body: source.body })
     },
     onResponseData(running, chunk) {
       if (failure !== undefined) return
       received += chunk.byteLength
       if (received > limits.maxBytes) return refuse('body_too_large')
-      stream?.enqueue(new Uint8Array(chunk))
-      if ((stream?.desiredSize ?? 0) <= 0) running.pause()
+      if (!source.push(chunk)) running.pause()
     },
     onResponseEnd() {
       if (failure !== undefined) return
-      stream?.close()
+      source.end()
       ended.resolve()
     },
     onResponseError(_, error) {

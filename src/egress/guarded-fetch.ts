@@ -75,7 +75,7 @@ export function createGuardedFetch({ policy, dispatcher }: GuardedFetchDeps): Gu
         const next = redirectsLeft > 0 ? redirectTarget(exchange, request.url) : null
         if (next === null) return refuse('redirect')
         redirectsLeft -= 1
-        await exchange.body.cancel()
+        running.abort(new DOMException('followed a redirect', 'AbortError'))
         request = followTo(next, request)
       }
     } finally {
@@ -115,7 +115,7 @@ function createBounds({ signal, totalMs = defaultTotalMs }: GuardedRequestInit):
 async function toResponse(exchange: Exchange, request: ExchangeRequest, isStream: boolean): Promise<Response> {
   const { status, headers, body } = exchange
   const isBodiless = bodilessStatuses.has(status) || request.method === 'HEAD'
-  const content = isStream && !isBodiless ? body : await new Response(body).arrayBuffer()
+  const content = isStream && !isBodiless ? body.stream() : await body.bytes()
   const response = new Response(isBodiless ? null : content, { status, headers })
   Object.defineProperty(response, 'url', { value: request.url.href })
   return response
