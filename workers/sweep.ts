@@ -20,10 +20,10 @@ export type Sweep = {
 }
 
 /**
- * A claimed connection whose job got lost is found again after `claimMs`. A few for each issuer will do, since each claim
+ * A claimed connection whose job got lost is found again after `claimMs`. Not all for each issuer, since each claim
  * writes a row: the job itself goes on with what else is due.
  */
-const claim: Claim = { perIssuer: 10, claimMs: 60_000 }
+const claim: Claim = { perIssuer: 50, claimMs: 60_000 }
 
 /**
  * Asks PostgreSQL, again and again, which connections are due, and hands them to the queue. Every worker does this; claims
