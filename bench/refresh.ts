@@ -102,7 +102,8 @@ async function measure(
     const { count, firstAt, lastAt } = await run(child, contestant, measured, pool, delayMs)
     // the plain way asks twice now and then, when a connection that was given back has two jobs; that is part of what it costs
     const isExact = contestant !== 'job per connection'
-    if (isExact && count !== measured) throw new Error(`${contestant}: ${count} token requests for ${measured} refreshes`)
+    if (isExact && count !== measured)
+      throw new Error(`${contestant}: ${count} token requests for ${measured} refreshes`)
     return (measured / (lastAt - firstAt)) * 1000
   } finally {
     const ended = once(child, 'exit')

@@ -25,25 +25,46 @@ export async function fillTable(pool: pg.Pool, { connections, issuers, port, vau
      SELECT id, $2, 'tenant', '*', 'https://mcp.example/' || id, id, 'user', $2, now() FROM unnest($1::uuid[]) AS id`,
     [connectorIds, tenantId],
   )
+  const row = { tenantId, connectorIds, issuers, port }
+  if (vault === null) await insertUnsealed(pool, row, connections)
+  else await insertSealed(pool, row, connections, vault)
+  await pool.query('VACUUM (ANALYZE) connections')
+}
+
+type Row = {
+  readonly tenantId: string
+  readonly connectorIds: string[]
+  readonly issuers: number
+  readonly port: number
+}
+
+const columns = `id, tenant_id, connector_id, scope, subject_id, state, auth_type, issuer, token_endpoint, resource, client_id,
+  client_source, token_endpoint_auth_method, sealed_access_token, sealed_refresh_token, access_expires_at, next_refresh_at, updated_at`
+const values = `$1, ($2::uuid[])[n % $3 + 1], 'user', n::text, 'connected', 'oauth2', 'http://127.0.0.1:' || $4 || '/as-' || n % $3,
+  'http://127.0.0.1:' || $4 || '/token', 'https://mcp.example/', 'https://patchbay.example/client', 'metadata_document', 'none',
+  access, refresh, now() + interval '1 day', now() + interval '1 day' + n * interval '1 ms', now()`
+const parametersOf = ({ tenantId, connectorIds, issuers, port }: Row) => [tenantId, connectorIds, issuers, String(port)]
+
+/** The database makes the rows itself. */
+async function insertUnsealed(pool: pg.Pool, row: Row, connections: number): Promise<void> {
+  await pool.query(
+    `INSERT INTO connections (${columns})
+     SELECT gen_random_uuid(), ${values} FROM generate_series(0, $5::int - 1) AS n, repeat('x', 120) AS access, repeat('x', 120) AS refresh`,
+    [...parametersOf(row), connections],
+  )
+}
+
+async function insertSealed(pool: pg.Pool, row: Row, connections: number, vault: Vault): Promise<void> {
   const seal = (id: string, column: string) =>
-    vault?.seal(token, { table: 'connections', column, rowId: id, tenantId }) ?? 'v1.k.'.padEnd(120, 'x')
+    vault.seal(token, { table: 'connections', column, rowId: id, tenantId: row.tenantId })
   for (let from = 0; from < connections; from += batchSize) {
     const numbers = Array.from({ length: Math.min(batchSize, connections - from) }, (_, index) => from + index)
     const ids = numbers.map(() => newId())
     await pool.query(
-      `INSERT INTO connections (id, tenant_id, connector_id, scope, subject_id, state, auth_type, issuer, token_endpoint,
-         resource, client_id, client_source, token_endpoint_auth_method, sealed_access_token, sealed_refresh_token,
-         access_expires_at, next_refresh_at, updated_at)
-       SELECT id, $1, ($2::uuid[])[n % $3 + 1], 'user', n::text, 'connected', 'oauth2',
-         'http://127.0.0.1:' || $4 || '/as-' || n % $3, 'http://127.0.0.1:' || $4 || '/token', 'https://mcp.example/',
-         'https://patchbay.example/client', 'metadata_document', 'none', access, refresh,
-         now() + interval '1 day', now() + interval '1 day' + n * interval '1 ms', now()
-       FROM unnest($5::uuid[], $6::int[], $7::text[], $8::text[]) AS row (id, n, access, refresh)`,
+      `INSERT INTO connections (${columns})
+       SELECT id, ${values} FROM unnest($5::uuid[], $6::int[], $7::text[], $8::text[]) AS row (id, n, access, refresh)`,
       [
-        tenantId,
-        connectorIds,
-        issuers,
-        String(port),
+        ...parametersOf(row),
         ids,
         numbers,
         ids.map((id) => seal(id, 'sealed_access_token')),
@@ -51,7 +72,6 @@ export async function fillTable(pool: pg.Pool, { connections, issuers, port, vau
       ],
     )
   }
-  await pool.query('VACUUM (ANALYZE) connections')
 }
 
 /** Makes connections due: those with the numbers from `from` on. */

@@ -105,8 +105,9 @@ export function createRunRefreshes(deps: Deps) {
 
     async function refill(): Promise<void> {
       if (monotonic() >= lookAt) {
-        const cutOff = await leases.takeCutOff(issuer, clock.now(), chunk)
-        if (cutOff.length < chunk) lookAt = monotonic() + lookMs
+        // one for each slot and none ahead: one that waits here when this process dies waits for the length of another lease
+        const cutOff = await leases.takeCutOff(issuer, clock.now(), places.count)
+        if (cutOff.length < places.count) lookAt = monotonic() + lookMs
         ready.push(...cutOff)
         if (cutOff.length > 0) return
       }

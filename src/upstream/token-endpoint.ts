@@ -232,8 +232,9 @@ async function configure(
     undefined,
     await clientAuthentication(client, signingKey),
   )
-  // Which destinations may be asked over http is for the egress guard to say.
+  // Which destinations may be asked over http, and for how long, is for the egress guard to say.
   allowInsecureRequests(config)
+  config.timeout = undefined
   return config
 }
 
