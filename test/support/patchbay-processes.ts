@@ -15,6 +15,11 @@ export type PatchbayProcess = {
   readonly url: string
   /** The connections whose refresh has halted at its fault point. */
   readonly halted: ReadonlySet<string>
+  /** Stops it in the middle of whatever it does, as a machine that sleeps would. */
+  suspend(): void
+  resume(): void
+  /** Lets a halted refresh go on. */
+  goOn(connectionId: string): void
   /** @returns its exit code; null after SIGKILL */
   end(signal: NodeJS.Signals): Promise<number | null>
 }
@@ -70,6 +75,9 @@ export async function startPatchbayProcess(
     endedAt: () => endedAt,
     url: `http://localhost:${port}`,
     halted,
+    suspend: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
+    goOn: (connectionId) => void child.send({ goOn: connectionId }),
     async end(signal) {
       if (hasEnded(child)) return child.exitCode
       const ended = once(child, 'exit')

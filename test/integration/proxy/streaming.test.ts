@@ -184,6 +184,7 @@ describe('MCP endpoint, streams', () => {
       clearInterval(timer)
     })
 
+    // @guards src/proxy/sse-boundary.ts:isAtEventBoundary
     it('REL-19: ends open streams at their next event boundary when the process retires', async () => {
       await start()
       const { answer, response } = byHand()

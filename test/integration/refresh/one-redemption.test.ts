@@ -138,13 +138,25 @@ describe('one redemption', () => {
   })
 
   describe('a process that was away', () => {
+    const leasedBy = async ({ app }: Patchbay, id: string) => {
+      const row = await rowOf(one, id)
+      const reference = { id: row.id, tenantId: row.tenant_id, grantEpoch: null, tokenVersion: 0 }
+      const [leased] = await app.refreshing.keeper.take([reference])
+      if (leased === undefined) throw new Error('the lease was to be had')
+      return { row, leased }
+    }
+    /** What `two` had leased for so long that `one` has refreshed it. */
+    const overtaken = async (id: string) => {
+      const { row, leased } = await leasedBy(two, id)
+      await updateRow(one, id, "lease_until = now() - interval '1 second'")
+      expect(await runAsWorker(one.app, row)).to.equal('refreshed')
+      return leased
+    }
+
     // @guards src/connections/lease-keeper.ts:createLeaseKeeper
     it('REL-11: a clock that jumped by an hour while it held the lease: it sends nothing', async () => {
       const id = await connected()
-      const row = await rowOf(one, id)
-      const reference = { id: row.id, tenantId: row.tenant_id, grantEpoch: null, tokenVersion: 0 }
-      const [leased] = await one.app.refreshing.keeper.take([reference])
-      if (leased === undefined) throw new Error('the lease was to be had')
+      const { row, leased } = await leasedBy(one, id)
       clock.advance(3_600_000)
       expect((await one.app.refreshing.renewLeased(leased)).kind).to.equal('busy')
       expect(refreshes(), 'nothing was sent').to.have.length(0)
@@ -156,12 +168,7 @@ describe('one redemption', () => {
     // @guards src/connections/lease-keeper.ts:createLeaseKeeper
     it('REL-17: an event loop that stood still past its lease: another refreshed, and it spends nothing', async () => {
       const id = await connected()
-      const row = await rowOf(one, id)
-      const reference = { id: row.id, tenantId: row.tenant_id, grantEpoch: null, tokenVersion: 0 }
-      const [leased] = await two.app.refreshing.keeper.take([reference])
-      if (leased === undefined) throw new Error('the lease was to be had')
-      await updateRow(one, id, "lease_until = now() - interval '1 second'")
-      expect(await runAsWorker(one.app, row)).to.equal('refreshed')
+      const leased = await overtaken(id)
       const end = performance.now() + fastTimings.refresh.leaseMs
       while (performance.now() < end);
       const result = await two.app.refreshing.renewLeased(leased)
@@ -172,12 +179,7 @@ describe('one redemption', () => {
 
     it('REL-17: negative control: whoever trusts its lease blindly spends the token twice', async () => {
       const id = await connected()
-      const row = await rowOf(one, id)
-      const reference = { id: row.id, tenantId: row.tenant_id, grantEpoch: null, tokenVersion: 0 }
-      const [leased] = await two.app.refreshing.keeper.take([reference])
-      if (leased === undefined) throw new Error('the lease was to be had')
-      await updateRow(one, id, "lease_until = now() - interval '1 second'")
-      expect(await runAsWorker(one.app, row)).to.equal('refreshed')
+      const leased = await overtaken(id)
       await two.app.refreshing.renewLeased({ ...leased, lease: { isHeld: () => true, isFresh: () => true } })
       expect(refreshes()).to.have.length(2)
       expect(await read(id), 'even so, nobody takes the winner’s grant away').to.include({ state: 'connected' })

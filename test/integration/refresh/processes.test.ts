@@ -184,6 +184,78 @@ describe('a worker that is killed at a fault point', function () {
   })
 })
 
+describe('two workers', function () {
+  this.timeout(startMs)
+  let patchbay: Patchbay
+  let upstream: ScriptedOAuth
+  let open: PatchbayProcess[] = []
+
+  beforeEach(async () => {
+    patchbay = await startPatchbay()
+    upstream = await startScriptedOAuth({ expiresInSeconds: 3600 })
+  })
+  afterEach(async () => {
+    await Promise.all(open.map((child) => child.end('SIGKILL')))
+    open = []
+    await upstream.close()
+    await patchbay.close()
+  })
+
+  const startWorker = async (env: Readonly<Record<string, string>>) => {
+    const worker = await startPatchbayProcess(patchbay, { role: 'worker', env: { SPEED: String(speed), ...env } })
+    open.push(worker)
+    return worker
+  }
+  const redemptions = () => upstream.tokenRequests.filter(({ form }) => form.grant_type === 'refresh_token')
+  const versionOf = async (id: string) => (await rowOf(patchbay, id)).token_version
+
+  // @guards src/connections/lease-keeper.ts:createLeaseKeeper
+  it('REL-11: one was suspended while it held the lease: the other refreshes, and it spends nothing when it wakes', async () => {
+    const id = await connectTo(patchbay, upstream)
+    const { id: connectionId } = await rowOf(patchbay, id)
+    const sleeper = await startWorker({ HALT_AT: JSON.stringify({ [connectionId]: 'lease_taken' }) })
+    await updateRow(patchbay, id, 'next_refresh_at = now()')
+    await until('it to hold the lease', () => sleeper.halted.has(connectionId), 30_000)
+    sleeper.suspend()
+    await startWorker({})
+    await until('the other to refresh', async () => (await versionOf(id)) === 1, 60_000)
+    const before = redemptions().length
+    sleeper.resume()
+    sleeper.goOn(connectionId)
+    // it ends in order, so whatever it was about to do is done
+    expect(await sleeper.end('SIGTERM')).to.equal(0)
+    expect(before).to.equal(1)
+    expect(redemptions(), 'nothing more was sent').to.have.length(1)
+    expect(await rowOf(patchbay, id)).to.include({ state: 'connected', token_version: 1, fail_count: 0 })
+  })
+
+  // @guards workers/refresh.ts:startRefreshWorker
+  it('REL-19: one is told to end while a refresh is under way: it stores the result first', async () => {
+    const id = await connectTo(patchbay, upstream)
+    const gate = upstream.holdTokens()
+    const worker = await startWorker({})
+    await updateRow(patchbay, id, 'next_refresh_at = now()')
+    await until('the refresh to be under way', () => gate.arrivals === 1, 30_000)
+    const ending = worker.end('SIGTERM')
+    gate.open()
+    expect(await ending).to.equal(0)
+    expect(await rowOf(patchbay, id)).to.include({ token_version: 1, lease_owner: null, refresh_started_at: null })
+    expect(redemptions()).to.have.length(1)
+  })
+
+  // @guards src/storage/lease-store.ts:take
+  it('REL-11: clocks two hours apart: each token is redeemed once', async () => {
+    const ids = await Promise.all(Array.from({ length: 10 }, () => connectTo(patchbay, upstream)))
+    await Promise.all([startWorker({ CLOCK_AHEAD: '3600000' }), startWorker({ CLOCK_AHEAD: '-3600000' })])
+    for (const id of ids) await updateRow(patchbay, id, "next_refresh_at = now() - interval '2 hours'")
+    const areRefreshed = async () => (await Promise.all(ids.map(versionOf))).every((version) => version > 0)
+    await until('all to be refreshed', areRefreshed, 60_000)
+    const spent = redemptions().map(({ form }) => form.refresh_token)
+    expect(new Set(spent).size, 'no token was presented twice').to.equal(spent.length)
+    for (const id of ids) expect(await rowOf(patchbay, id)).to.include({ state: 'connected', fail_count: 0 })
+  })
+})
+
 const defaultSweepSeconds = 5
 const isAsked = ({ tokenRequests }: ScriptedOAuth) =>
   tokenRequests.some(({ form }) => form.grant_type === 'refresh_token')

@@ -1,7 +1,8 @@
 // One of Patchbay's processes as it is composed in production, but for what the environment takes out:
 //   ROLE          server | worker
 //   COORDINATION  off: leases are handed out to everybody, for a negative control
-//   HALT_AT       JSON, connection id -> fault point: where a refresh of that connection stops for good, and says so
+//   HALT_AT       JSON, connection id -> fault point: where a refresh of that connection stops, and says so, until it is told to go on
+//   CLOCK_AHEAD   by how many milliseconds its clock is ahead of others', or behind
 //   WAVES         any: grants end whose rejection comes with many others, where they are kept for a day in production
 //   SPEED         how much faster than in life leases run
 //   CALLS_FROM    the loopback address by which its token requests are told from those of others
@@ -17,6 +18,7 @@ import { readUsableSettings } from '../../../src/process/usable-settings.ts'
 import { withConnection } from '../../../src/storage/ensure-database.ts'
 import { findDatabase } from '../../../src/storage/find-database.ts'
 import { startWorker } from '../../../workers/start-worker.ts'
+import { createTestClock } from '../test-clock.ts'
 
 const { env } = process
 const log = createLogger(env.LOG_LEVEL ?? 'warn')
@@ -31,8 +33,11 @@ await runProcess(log, async () => {
   const parts: RefreshParts = {
     reach: async (point, connectionId) => {
       if (haltAt[connectionId] !== point) return
+      const toldToGoOn = new Promise<void>((resolve) => {
+        process.on('message', (message: { goOn?: string }) => message.goOn === connectionId && resolve())
+      })
       process.send?.({ halted: connectionId })
-      await new Promise(() => undefined)
+      await toldToGoOn
     },
     ...(env.COORDINATION === 'off' ? { leases: (real: LeaseStore) => freely(real, databaseUrl.reveal()) } : {}),
   }
@@ -51,7 +56,9 @@ await runProcess(log, async () => {
       freshMs: refresh.freshMs / speed,
     },
   }
-  const app = createApp({ settings, databaseUrl, log, env, timings, refresh: parts, egress })
+  const clock = createTestClock()
+  clock.advance(Number(env.CLOCK_AHEAD ?? '0'))
+  const app = createApp({ settings, databaseUrl, log, env, timings, refresh: parts, egress, clock })
   const work =
     env.ROLE === 'worker'
       ? startWorker({ app, settings, databaseUrl, log })
