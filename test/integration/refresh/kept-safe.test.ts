@@ -85,13 +85,14 @@ describe('a refresh while the database falters', () => {
   // @guards src/connections/spill.ts:createSpill
   it('REL-03: puts a result away that the database takes its time with, until it has it', async () => {
     const folder = join(patchbay.settings.DATA_DIR, 'spill')
-    const kept = () => readdir(folder).catch(() => [])
+    const kept = () => readdir(folder).catch((): string[] => [])
     const id = await connectTo(patchbay, upstream)
     const row = await rowOf(patchbay, id)
     settling = createGate()
     const refreshing = patchbay.request('POST', `/api/v1/connectors/${id}/refresh`)
-    await until('the result to be put away', async () => (await kept()).length === 1)
-    expect(await kept()).to.deep.equal([`${row.id}.${row.grant_epoch}.0`])
+    const name = `${row.id}.${row.grant_epoch}.0`
+    await until('the result to be put away', async () => (await kept()).includes(name))
+    expect(await kept()).to.deep.equal([name])
     expect((await rowOf(patchbay, id)).token_version).to.equal(0)
     settling.open()
     expect((await refreshing).body.state).to.equal('connected')

@@ -245,7 +245,8 @@ describe('two workers', function () {
 
   // @guards src/storage/lease-store.ts:take
   it('REL-11: clocks two hours apart: each token is redeemed once', async () => {
-    const ids = await Promise.all(Array.from({ length: 10 }, () => connectTo(patchbay, upstream)))
+    const labels = Array.from({ length: 10 }, (_, index) => `number ${index}`)
+    const ids = await Promise.all(labels.map((label) => connectTo(patchbay, upstream, { label })))
     await Promise.all([startWorker({ CLOCK_AHEAD: '3600000' }), startWorker({ CLOCK_AHEAD: '-3600000' })])
     for (const id of ids) await updateRow(patchbay, id, "next_refresh_at = now() - interval '2 hours'")
     const areRefreshed = async () => (await Promise.all(ids.map(versionOf))).every((version) => version > 0)

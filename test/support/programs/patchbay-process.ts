@@ -24,6 +24,10 @@ const { env } = process
 const log = createLogger(env.LOG_LEVEL ?? 'warn')
 const haltAt = JSON.parse(env.HALT_AT ?? '{}') as Record<string, string>
 const speed = Number(env.SPEED ?? '1')
+const halted = new Map<string, () => void>()
+process.on('message', ({ goOn = '' }: { goOn?: string }) => halted.get(goOn)?.())
+// whoever listens does not keep the process alive
+process.channel?.unref()
 
 await runProcess(log, async () => {
   const settings = readUsableSettings(env)
@@ -33,9 +37,7 @@ await runProcess(log, async () => {
   const parts: RefreshParts = {
     reach: async (point, connectionId) => {
       if (haltAt[connectionId] !== point) return
-      const toldToGoOn = new Promise<void>((resolve) => {
-        process.on('message', (message: { goOn?: string }) => message.goOn === connectionId && resolve())
-      })
+      const toldToGoOn = new Promise<void>((resolve) => halted.set(connectionId, resolve))
       process.send?.({ halted: connectionId })
       await toldToGoOn
     },
