@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createRateLimit } from './access/rate-limit.ts'
 import { createScanLimit } from './access/scan-limit.ts'
 import { createAuditLog } from './audit/audit-log.ts'
+import type { AppOptions } from './composition/app-options.ts'
 import { composeAccess } from './composition/compose-access.ts'
 import { composeAnnouncing } from './composition/compose-announcing.ts'
 import { composeHosts } from './composition/compose-hosts.ts'
@@ -9,12 +10,11 @@ import { composeHousekeeping } from './composition/compose-housekeeping.ts'
 import { composeInsight } from './composition/compose-insight.ts'
 import { composeMcpEndpoint } from './composition/compose-mcp-endpoint.ts'
 import { composePages } from './composition/compose-pages.ts'
-import { composeRefresh, type RefreshParts } from './composition/compose-refresh.ts'
-import { createOutside, type EgressParts } from './composition/outside.ts'
+import { composeRefresh } from './composition/compose-refresh.ts'
+import { createOutside } from './composition/outside.ts'
 import { watchStorage } from './composition/watch-storage.ts'
 import { productVersion } from './config/product-version.ts'
-import type { Settings } from './config/settings.ts'
-import { defaultTimings, type Timings } from './config/timings.ts'
+import { defaultTimings } from './config/timings.ts'
 import { createBeginConnect } from './connections/begin-connect.ts'
 import { createChooseClient, createFindClient } from './connections/choose-client.ts'
 import { createConnect } from './connections/connect.ts'
@@ -51,16 +51,15 @@ import { callbackPath } from './http/routes/connect-pages.ts'
 import { createConnectorRoutes } from './http/routes/connector-routes.ts'
 import { createDoctorRoutes } from './http/routes/doctor-routes.ts'
 import { createServiceRoutes } from './http/routes/service-routes.ts'
-import { type Clock, systemClock } from './kernel/clock.ts'
-import type { Secret } from './kernel/secret.ts'
+import { systemClock } from './kernel/clock.ts'
+import { noTracing } from './kernel/tracing.ts'
 import { createBackground } from './log/background.ts'
-import type { Logger } from './log/logger.ts'
 import { createMetrics } from './metrics/metrics.ts'
 import { migrationNames } from './process/prepare-database.ts'
 import { createReadiness } from './process/readiness.ts'
 import { createVerifyMcpCaller } from './proxy/authenticate-caller.ts'
 import type { McpEndpoint } from './proxy/mcp-endpoint.ts'
-import { createOwnPlace, type ServerGroup } from './proxy/own-place.ts'
+import { createOwnPlace } from './proxy/own-place.ts'
 import { createRedisProbe } from './queue/redis-probe.ts'
 import { createNotifications } from './storage/notifications.ts'
 import { openStorage } from './storage/open-storage.ts'
@@ -70,20 +69,6 @@ import { createTokenEndpoint } from './upstream/token-endpoint.ts'
 import { readKeyring } from './vault/key-check.ts'
 import { createStoredKeys } from './vault/stored-keys.ts'
 import { createVault } from './vault/vault.ts'
-
-export type AppOptions = {
-  readonly settings: Settings
-  readonly databaseUrl: Secret
-  readonly log: Logger
-  readonly env: Readonly<Record<string, string | undefined>>
-  readonly clock?: Clock
-  readonly timings?: Timings
-  readonly egress?: EgressParts
-  /** In place of parts of refreshing, for tests. */
-  readonly refresh?: RefreshParts
-  /** Where several server processes share a port: by what they find one another. */
-  readonly group?: ServerGroup
-}
 
 type HttpParts = {
   readonly frontDoor: FrontDoor
@@ -102,12 +87,13 @@ export type App = ReturnType<typeof createApp>
  */
 export function createApp(options: AppOptions) {
   const { settings, databaseUrl, log, env, clock = systemClock, timings = defaultTimings, egress = {} } = options
+  const { tracing = noTracing } = options
   const publicUrl = settings.PUBLIC_URL
   const redirectUri = new URL(callbackPath, publicUrl).href
   const random = Math.random
 
   const vault = createVault(readKeyring(settings.ENCRYPTION_KEYS, settings.DATA_DIR))
-  const outside = createOutside({ settings, env, timings, egress })
+  const outside = createOutside({ settings, env, timings, egress, tracing })
   const { presets, addressPolicy, dispatcher, fetch, probe, discover, clientMetadataUrl } = outside
   const background = createBackground(log)
   const metrics = createMetrics()
@@ -267,6 +253,7 @@ export function createApp(options: AppOptions) {
     random,
     timings,
     metrics: metrics.announcing,
+    tracing,
     log,
   })
   const hosts = composeHosts({ settings, storage, presets, fetch, vault, changes, clock, log })
@@ -304,6 +291,7 @@ export function createApp(options: AppOptions) {
       vault,
       clock,
       metrics: metrics.relay,
+      tracing,
       log,
     })
     const koaHandler = createKoaHandler({
@@ -331,6 +319,7 @@ export function createApp(options: AppOptions) {
           rateLimit: createRateLimit({ points: 10 * settings.API_RATE_LIMIT, seconds: 10 }),
           audit: auditLog,
           openApi,
+          tracing,
         }),
       ],
       addressLimit: createRateLimit({ points: 10 * settings.ADDRESS_RATE_LIMIT, seconds: 10 }),
@@ -363,8 +352,9 @@ export function createApp(options: AppOptions) {
   }
 
   return {
-    /** What this process counts. */
+    /** What this process counts, and where its traces go. */
     metrics,
+    tracing,
     access,
     connections,
     presets,
@@ -395,6 +385,7 @@ export function createApp(options: AppOptions) {
       await dispatcher.close()
       redisProbe?.close()
       await storage.close()
+      await tracing.close()
     },
   }
 }

@@ -1,5 +1,6 @@
 import cluster from 'node:cluster'
 import { createApp } from './app.ts'
+import { productVersion } from './config/product-version.ts'
 import { defaultTimings } from './config/timings.ts'
 import { createLogger } from './log/logger.ts'
 import { createGroupMetrics } from './metrics/metrics.ts'
@@ -12,6 +13,7 @@ import { runProcess } from './process/run-process.ts'
 import { groupOfThisProcess, startServerGroup } from './process/server-group.ts'
 import { readUsableSettings } from './process/usable-settings.ts'
 import { findDatabase } from './storage/find-database.ts'
+import { openTracing } from './tracing/open-tracing.ts'
 
 /**
  * The server process on its own, for deployments: `node dist/src/server.js`. `npm start` runs everything at once. With
@@ -19,7 +21,11 @@ import { findDatabase } from './storage/find-database.ts'
  * shows their metrics and readiness.
  */
 const group = cluster.isPrimary ? null : groupOfThisProcess()
-const ownLog = createLogger(process.env.LOG_LEVEL ?? 'info')
+const ownLog = createLogger(
+  process.env.LOG_LEVEL ?? 'info',
+  undefined,
+  Boolean(process.env.OTEL_EXPORTER_OTLP_ENDPOINT),
+)
 const log = group === null ? ownLog : ownLog.child({ pid: process.pid })
 
 await runProcess(log, async () => {
@@ -30,7 +36,8 @@ await runProcess(log, async () => {
     await prepareDatabase(databaseUrl, settings, log)
     await requireKeys(databaseUrl, settings)
   }
-  const app = createApp({ settings, databaseUrl, log, env: process.env, ...(group === null ? {} : { group }) })
+  const tracing = await openTracing(settings, { name: 'patchbay-server', version: productVersion() })
+  const app = createApp({ settings, databaseUrl, log, env: process.env, tracing, ...(group === null ? {} : { group }) })
   if (group === null) {
     app.refreshing.spill.replay()
     await app.bootstrapAccess(settings.ADMIN_API_KEY)

@@ -29,6 +29,7 @@ export function startWorker({ app, settings, databaseUrl, log }: Deps): { close(
     refreshQueue,
     clock: systemClock,
     log,
+    tracing: app.tracing,
     intervalMs: settings.SWEEP_INTERVAL * 1000,
     onClaimed: (lateMs) => app.metrics.refresh.claimed(lateMs),
   })
@@ -36,6 +37,7 @@ export function startWorker({ app, settings, databaseUrl, log }: Deps): { close(
     backend,
     runRefreshes,
     log,
+    tracing: app.tracing,
     concurrency: settings.REFRESH_CONCURRENCY,
     onMore: sweep.nudge,
   })

@@ -1,5 +1,6 @@
 import type { Claim, DueBatch, DueStore } from '../src/connections/due-store.ts'
 import type { Clock } from '../src/kernel/clock.ts'
+import { type Tracing, traced } from '../src/kernel/tracing.ts'
 import type { Logger } from '../src/log/logger.ts'
 import type { RefreshQueue } from '../src/queue/refresh-queue.ts'
 
@@ -8,6 +9,7 @@ type Deps = {
   readonly refreshQueue: Pick<RefreshQueue, 'add'>
   readonly clock: Clock
   readonly log: Logger
+  readonly tracing: Tracing
   readonly intervalMs: number
   /** Told of each issuer's claim: how long the first of its connections was overdue, milliseconds. */
   readonly onClaimed: (lateMs: number) => void
@@ -29,7 +31,7 @@ const claim: Claim = { perIssuer: 50, claimMs: 60_000 }
  * Asks PostgreSQL, again and again, which connections are due, and hands them to the queue. Every worker does this; claims
  * skip each other's rows, so no leader is needed.
  */
-export function startSweep({ due, refreshQueue, clock, log, intervalMs, onClaimed }: Deps): Sweep {
+export function startSweep({ due, refreshQueue, clock, log, tracing, intervalMs, onClaimed }: Deps): Sweep {
   let timer: NodeJS.Timeout | undefined
   let isStopping = false
   let isNudged = false
@@ -50,7 +52,7 @@ export function startSweep({ due, refreshQueue, clock, log, intervalMs, onClaime
     try {
       const batches = await due.claim(clock.now(), claim)
       for (const { lateMs } of batches) onClaimed(lateMs)
-      await enqueue(batches)
+      if (batches.length > 0) await traced(tracing, 'refresh sweep', { kind: 'producer' }, () => enqueue(batches))
     } catch (err) {
       // the next sweep tries again; what was claimed comes back by itself
       log.warn({ err }, 'sweep failed')

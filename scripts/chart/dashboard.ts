@@ -40,6 +40,18 @@ const panels: readonly Panel[] = [
     unit: 'reqps',
   },
   {
+    title: 'MCP calls by outcome',
+    about: 'How calls at the MCP endpoints ended, or where they failed.',
+    queries: [['sum by (outcome) (rate(patchbay_mcp_calls_total[$__rate_interval]))', '{{outcome}}']],
+    unit: 'reqps',
+  },
+  {
+    title: 'MCP calls by method',
+    about: 'What was called.',
+    queries: [['sum by (method) (rate(patchbay_mcp_calls_total[$__rate_interval]))', '{{method}}']],
+    unit: 'reqps',
+  },
+  {
     title: 'Relayed calls',
     about: 'From sending to the complete answer, or to the first byte of a stream.',
     queries: [

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { productVersion } from '../config/product-version.ts'
 import type { Settings } from '../config/settings.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { Secret } from '../kernel/secret.ts'
@@ -8,6 +9,7 @@ import type { ProcessControl } from '../process/run-process.ts'
 import { startEmbeddedPostgres } from '../storage/embedded-postgres.ts'
 import { acquireInstanceLock, type InstanceLock } from '../storage/instance-lock.ts'
 import { preloadSchemaEngine } from '../storage/schema-engine.ts'
+import { openTracing } from '../tracing/open-tracing.ts'
 import { ensureFirstKey, type FirstKey } from './first-key.ts'
 import { requireFreePort } from './free-port.ts'
 import { startSandboxProcess } from './sandbox-process.ts'
@@ -88,7 +90,8 @@ async function startParts(
   signal.throwIfAborted()
   await program.requireKeys(databaseUrl, settings)
 
-  const app = program.createApp({ settings, databaseUrl, log, env })
+  const tracing = await openTracing(settings, { name: 'patchbay-server', version: productVersion() })
+  const app = program.createApp({ settings, databaseUrl, log, env, tracing })
   app.refreshing.spill.replay()
   parts.push({ name: 'application', stop: () => app.close() })
   await app.bootstrapAccess(settings.ADMIN_API_KEY)

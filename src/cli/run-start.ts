@@ -17,7 +17,11 @@ export async function runStart(): Promise<void> {
   const settings = readUsableSettings(process.env)
   mkdirSync(settings.DATA_DIR, { recursive: true, mode: 0o700 })
   const logFile = join(settings.DATA_DIR, 'patchbay.log')
-  const log = createLogger(settings.LOG_LEVEL, pino.destination({ dest: logFile, mode: 0o600 }))
+  const log = createLogger(
+    settings.LOG_LEVEL,
+    pino.destination({ dest: logFile, mode: 0o600 }),
+    settings.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined,
+  )
   const say = (line: string) => console.log(line)
   // a terminal that is closed, or a pager that is left, must not end what runs
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})

@@ -8,6 +8,7 @@ import { createEventRoutes } from '../http/routes/event-routes.ts'
 import { createWebhookRoutes } from '../http/routes/webhook-routes.ts'
 import type { Changes } from '../kernel/changes.ts'
 import type { Clock } from '../kernel/clock.ts'
+import type { Tracing } from '../kernel/tracing.ts'
 import type { Logger } from '../log/logger.ts'
 import type { AnnouncingMetrics } from '../metrics/announcing-metrics.ts'
 import type { Storage } from '../storage/open-storage.ts'
@@ -26,6 +27,7 @@ type Deps = {
   readonly random: () => number
   readonly timings: Timings
   readonly metrics: AnnouncingMetrics
+  readonly tracing: Tracing
   readonly log: Logger
 }
 
@@ -42,12 +44,12 @@ export function composeAnnouncing(deps: Deps) {
     maxStreams: settings.EVENT_STREAMS,
     metrics: deps.metrics,
   })
-  const { addressPolicy, fetch, random, metrics, log } = deps
+  const { addressPolicy, fetch, random, metrics, tracing, log } = deps
   const manageWebhooks = createManageWebhooks({ webhooks, deliveries, addressPolicy, vault, clock })
   return {
     apiRoutes: [...createEventRoutes({ watchEvents }), ...createWebhookRoutes({ manageWebhooks, deliveries })],
     webhooks,
-    deliverWebhook: createDeliverWebhook({ webhooks, deliveries, fetch, vault, clock, random, metrics, log }),
+    deliverWebhook: createDeliverWebhook({ webhooks, deliveries, fetch, vault, clock, random, metrics, tracing, log }),
     endEventStreams: watchEvents.endAll,
   }
 }

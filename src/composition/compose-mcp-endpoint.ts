@@ -7,6 +7,7 @@ import { askPeer } from '../egress/ask-peer.ts'
 import { createShowBrowser } from '../http/show-browser.ts'
 import type { Changes } from '../kernel/changes.ts'
 import type { Clock } from '../kernel/clock.ts'
+import type { Tracing } from '../kernel/tracing.ts'
 import type { Logger } from '../log/logger.ts'
 import type { RelayMetrics } from '../metrics/relay-metrics.ts'
 import { createAuthenticateCaller } from '../proxy/authenticate-caller.ts'
@@ -29,6 +30,7 @@ type Parts = {
   readonly vault: Vault
   readonly clock: Clock
   readonly metrics: RelayMetrics
+  readonly tracing: Tracing
   readonly log: Logger
 }
 
@@ -76,6 +78,7 @@ export function composeMcpEndpoint(parts: Parts): McpEndpoint {
       callsPerUpstream: settings.MCP_CALLS_PER_UPSTREAM,
     },
     metrics: parts.metrics,
+    tracing: parts.tracing,
     log: parts.log,
   })
 }

@@ -5,6 +5,8 @@ import type { LookupAddresses } from '../egress/guarded-connector.ts'
 import { createGuardedDispatcher } from '../egress/guarded-dispatcher.ts'
 import { createGuardedFetch } from '../egress/guarded-fetch.ts'
 import { createOpenWebSocket } from '../egress/open-websocket.ts'
+import { createTracedFetch } from '../egress/traced-fetch.ts'
+import { noTracing, type Tracing } from '../kernel/tracing.ts'
 import { clientMetadataUrl } from '../upstream/client-metadata-document.ts'
 import { createDiscover } from '../upstream/discover.ts'
 import { createLegacyTransports } from '../upstream/legacy-transport.ts'
@@ -16,6 +18,7 @@ export type OutsideOptions = {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly timings: Timings
   readonly egress?: EgressParts
+  readonly tracing?: Tracing
 }
 
 /** Parts of the way out in place of the usual ones: for tests of what they keep out. */
@@ -34,7 +37,7 @@ export type Outside = ReturnType<typeof createOutside>
  *
  * @throws Error with a sentence for the operator when presets or `EGRESS_ALLOW` are not usable
  */
-export function createOutside({ settings, env, timings, egress = {} }: OutsideOptions) {
+export function createOutside({ settings, env, timings, egress = {}, tracing = noTracing }: OutsideOptions) {
   const presets = createCatalog(settings, env)
   const { addressPolicy = policyOf(settings), ...connecting } = egress
   const dispatcher = createGuardedDispatcher({
@@ -43,7 +46,7 @@ export function createOutside({ settings, env, timings, egress = {} }: OutsideOp
     connectionsPerOrigin: settings.MCP_CALLS_PER_UPSTREAM + 24,
     ...connecting,
   })
-  const fetch = createGuardedFetch({ policy: addressPolicy, dispatcher })
+  const fetch = createTracedFetch(createGuardedFetch({ policy: addressPolicy, dispatcher }), tracing)
   const openWebSocket = createOpenWebSocket({ policy: addressPolicy, dispatcher })
   const openTransport = createLegacyTransports({ fetch, openWebSocket })
   return {

@@ -191,6 +191,24 @@ export const settingTable = {
     about: 'Address that the metrics ports listen on. In a container: `0.0.0.0`, behind a network policy.',
   },
   ...limitSettings,
+  OTEL_EXPORTER_OTLP_ENDPOINT: {
+    schema: z.url({ protocol: /^https?$/, error: 'must be an http(s) URL' }),
+    about:
+      'Base URL of an OpenTelemetry collector (OTLP over HTTP, JSON), for example `http://localhost:4318`: traces are sent to `/v1/traces` below it. Unset: there are no traces.',
+  },
+  OTEL_EXPORTER_OTLP_HEADERS: {
+    schema: secret,
+    secret: true,
+    about: 'Headers for the collector: `name=value`, separated by commas, values percent-encoded.',
+  },
+  OTEL_TRACES_SAMPLER_ARG: {
+    schema: z.coerce
+      .number('must be a number from 0 to 1')
+      .min(0, 'must be a number from 0 to 1')
+      .max(1, 'must be a number from 0 to 1'),
+    fallback: '1',
+    about: 'The share of traces that are recorded: 1 all, 0.01 one in a hundred.',
+  },
   LOG_LEVEL: {
     schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']),
     fallback: 'info',

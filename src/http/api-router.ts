@@ -8,6 +8,8 @@ import { requireScope } from '../access/rights.ts'
 import { holderOfRefused } from '../access/verify-caller.ts'
 import { type AuditLog, isRefusal } from '../audit/audit-log.ts'
 import { AppError, type FieldProblem } from '../kernel/app-error.ts'
+import { parseTraceparent } from '../kernel/trace-context.ts'
+import { type Tracing, traced } from '../kernel/tracing.ts'
 import { apiAct, type Given, isAct, madeBy } from './api-acts.ts'
 import { liveRequest, sendStream } from './event-stream.ts'
 import { requestRecord } from './front-door.ts'
@@ -25,13 +27,14 @@ type Deps = {
   readonly rateLimit: RateLimit
   readonly audit: AuditLog
   readonly openApi: object
+  readonly tracing: Tracing
 }
 
 /**
  * The REST API: authenticates, checks the scope, parses with the route's schemas, and only then calls its handler. What
  * somebody does, and what is refused to somebody who is known, goes to the audit log.
  */
-export function createApiRouter({ routes, authenticate, rateLimit, audit, openApi }: Deps): Router {
+export function createApiRouter({ routes, authenticate, rateLimit, audit, openApi, tracing }: Deps): Router {
   const router = new Router({ prefix: apiPrefix, sensitive: true, strict: true })
   router.get('/openapi.json', (ctx) => {
     ctx.body = openApi
@@ -69,7 +72,15 @@ export function createApiRouter({ routes, authenticate, rateLimit, audit, openAp
       const { stream } = route.success
       if (stream !== undefined) return await sendStream(ctx, stream, handle() as unknown as AsyncIterable<string>)
       hasBegun = isAct(route)
-      const value = await (hasBegun ? audit.run(apiAct(route, caller, record, given), handle, madeBy) : handle())
+      const known = apiAct(route, caller, record, given)
+      const act = () => (isAct(route) ? audit.run(known, handle, madeBy) : handle())
+      const parent = parseTraceparent(ctx.get('traceparent'))
+      const name = `${ctx.method} ${apiPrefix}${route.path}`
+      const value = await traced(tracing, name, { kind: 'server', parent }, (span) => {
+        span.set({ 'patchbay.request_id': record.requestId })
+        record.span = span
+        return act()
+      })
       if (value !== undefined) ctx.body = value
     } catch (error) {
       const who = caller ?? holderOfRefused(error)

@@ -3,6 +3,7 @@ import { type IncomingMessage, type ServerOptions, type ServerResponse, STATUS_C
 import { clientAddress } from '../access/client-address.ts'
 import type { CallTally } from '../insight/tally.ts'
 import type { ErrorCode } from '../kernel/app-error.ts'
+import { noSpan, type Span } from '../kernel/tracing.ts'
 import type { Logger } from '../log/logger.ts'
 import type { HttpMetrics, Surface } from '../metrics/http-metrics.ts'
 import { type McpCall, newCall } from '../proxy/call.ts'
@@ -28,6 +29,7 @@ export type RequestRecord = {
   /** Of the client, as far as proxies are believed. */
   readonly address: string
   principalId: string | null
+  span: Span
 }
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void
@@ -66,7 +68,14 @@ const records = new WeakMap<IncomingMessage, RequestRecord>()
 
 /** The record of a request that came through the front door to Koa. */
 export function requestRecord(request: IncomingMessage): RequestRecord {
-  return records.get(request) ?? { requestId: randomUUID(), principalId: null, address: clientAddress(request, 0) }
+  return (
+    records.get(request) ?? {
+      requestId: randomUUID(),
+      principalId: null,
+      address: clientAddress(request, 0),
+      span: noSpan,
+    }
+  )
 }
 
 /**

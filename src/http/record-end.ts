@@ -3,6 +3,7 @@ import type { CallTally } from '../insight/tally.ts'
 import type { Logger } from '../log/logger.ts'
 import type { HttpMetrics, Surface } from '../metrics/http-metrics.ts'
 import type { McpCall } from '../proxy/call.ts'
+import { endCallSpan } from '../proxy/call-span.ts'
 
 /** How a request ended. */
 export type RequestEnd = {
@@ -31,8 +32,15 @@ export function createRecordEnd({ metrics, callEnded, log }: Deps): (record: Mcp
   return (record, end) => {
     const { surface, status, durationMs, isComplete } = end
     metrics.ended(surface, status, durationMs)
-    if (surface === 'mcp') callEnded(record, outcomeOf(record, status, isComplete), durationMs)
-    writeLine(factsOf(record, end))
+    const outcome = outcomeOf(record, status, isComplete)
+    if (surface === 'mcp') {
+      callEnded(record, outcome, durationMs)
+      endCallSpan(record, outcome, status)
+    }
+    const { method, tool } = record.message
+    const call = surface === 'mcp' ? `,"mcpMethod":"${method}","tool":${quoted(tool)},"outcome":"${outcome}"` : ''
+    const trace = record.span.context === null ? '' : `,"trace_id":"${record.span.context.traceId}"`
+    writeLine(factsOf(record, end) + call + trace)
   }
 }
 

@@ -1,6 +1,7 @@
 import { type LoggerOptions, type Logger as PinoLogger, pino } from 'pino'
 import { AppError } from '../kernel/app-error.ts'
 import { epochMs } from '../kernel/clock.ts'
+import { currentTrace } from '../kernel/trace-context.ts'
 
 export type Logger = Pick<PinoLogger, 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'> & {
   child(bindings: Record<string, unknown>): Logger
@@ -43,14 +44,21 @@ function describeError(error: unknown, depth = 0): Record<string, unknown> {
   }
 }
 
+/** pino adds to what this gives, so it is a new one each time. */
+function traceIds(): object {
+  const trace = currentTrace()
+  return trace === null ? {} : { trace_id: trace.traceId }
+}
+
 /**
  * A JSON logger on standard output (or another stream).
  *
  * Secrets are kept out by type (`Secret` prints `[redacted]`); the list of paths here is the second line.
  */
-export function createLogger(level: string, destination?: { write(line: string): void }): Logger {
+export function createLogger(level: string, destination?: { write(line: string): void }, isTraced = false): Logger {
   const options = {
     level,
+    ...(isTraced ? { mixin: traceIds } : {}),
     base: { service: 'patchbay' },
     hooks: { streamWrite: escapeUnseen },
     serializers: { err: (error: unknown) => describeError(error) },

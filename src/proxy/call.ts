@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { CallFacts } from '../insight/call.ts'
 import { unread } from '../insight/read-message.ts'
+import { noSpan, type Span } from '../kernel/tracing.ts'
 
 /**
  * What is known of one request to an MCP endpoint before its headers are looked at. The front door makes one per
@@ -10,6 +11,8 @@ export type McpCall = CallFacts & {
   /** The request's path without the query: says whether the endpoint or its alias was called. */
   readonly path: string
   readonly requestId: string
+  /** Begun once the caller is known. */
+  span: Span
 }
 
 /** The record of a request that has just come in. */
@@ -25,6 +28,7 @@ export function newCall(requestId: string, path: string, connectorId: string): M
     isResolved: false,
     isForwarded: false,
     failure: null,
+    span: noSpan,
   }
 }
 

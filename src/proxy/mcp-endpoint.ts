@@ -5,12 +5,15 @@ import { readMessage } from '../insight/read-message.ts'
 import { AppError, isAppError } from '../kernel/app-error.ts'
 import type { Changes } from '../kernel/changes.ts'
 import type { Clock } from '../kernel/clock.ts'
+import { withinTrace } from '../kernel/trace-context.ts'
+import type { Tracing } from '../kernel/tracing.ts'
 import type { Logger } from '../log/logger.ts'
 import type { RelayMetrics } from '../metrics/relay-metrics.ts'
 import type { OpenLegacyTransport } from '../upstream/legacy-transport.ts'
 import type { Vault } from '../vault/vault.ts'
 import { createAdmission } from './admission.ts'
 import { type McpCall, type Reply, writeAnswer } from './call.ts'
+import { beginCallSpan } from './call-span.ts'
 import { challengeHeaders } from './challenge.ts'
 import { createOriginPolicy } from './cors.ts'
 import { endRevoked, type UnderWay } from './end-revoked.ts'
@@ -55,6 +58,7 @@ export type McpEndpointDeps = {
   /** Browser origins that may call, besides our own. */
   readonly allowedOrigins: readonly string[]
   readonly metrics: RelayMetrics
+  readonly tracing: Tracing
   readonly log: Logger
   readonly limits?: Partial<ProxyLimits>
 }
@@ -92,7 +96,7 @@ const noBody = Buffer.alloc(0)
  * The order of checks: method, origin, headers, who calls, where to, body, session. Then the call is relayed.
  */
 export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
-  const { authenticate, resolveUpstream, publicUrl, log } = deps
+  const { authenticate, resolveUpstream, publicUrl, tracing, log } = deps
   const limits: ProxyLimits = { ...defaultProxyLimits, ...deps.limits }
   const limitBytes = limits.maxRequestBytes
   const heartbeat = createHeartbeat<Beating & UnderWay>(limits)
@@ -130,11 +134,16 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
         publicDetail: `The header ${head.duplicate} stands twice.`,
       })
     }
+    const caller = await authenticate(request, reply.call.connectorId)
+    reply.call.principalId = caller.principal.id
+    reply.call.tenantId = caller.principal.tenantId
+    beginCallSpan(tracing, reply.call, head.forwarded)
+    await withinTrace(reply.call.span.context, () => serveCaller({ request, method, head, reply }, caller))
+  }
+
+  async function serveCaller({ request, method, head, reply }: Incoming, caller: Caller): Promise<void> {
     const { connectorId } = reply.call
-    const caller = await authenticate(request, connectorId)
     const { principal } = caller
-    reply.call.principalId = principal.id
-    reply.call.tenantId = principal.tenantId
     if (!isForwarded({ method, head, reply })) await admission.take(principal)
     const { contentLength } = head
     const reading = method === 'GET' ? noBody : readRequestBody(request, { contentLength, limitBytes })

@@ -2,8 +2,11 @@ import type { IncomingMessage } from 'node:http'
 import type { Caller } from '../access/caller.ts'
 import type { Resolution, UpstreamTarget } from '../connections/resolve-upstream.ts'
 import { AppError } from '../kernel/app-error.ts'
+import { formatTraceparent } from '../kernel/trace-context.ts'
+import { noSpan, type Tracing } from '../kernel/tracing.ts'
 import type { RelayMetrics } from '../metrics/relay-metrics.ts'
 import type { Reply } from './call.ts'
+import { beginUpstreamSpan, endUpstreamSpan } from './call-span.ts'
 import { canOpenLinks, readMessages } from './json-rpc.ts'
 import type { ProxyLimits } from './limits.ts'
 import type { NeedsConnection, RecoverUnauthorized } from './ports.ts'
@@ -33,12 +36,13 @@ type Deps = RelayDeps & {
   readonly sessions: SessionBinding
   readonly clients: SessionClients
   readonly metrics: RelayMetrics
+  readonly tracing: Tracing
   readonly limits: ProxyLimits
 }
 
 /** Sends a call upstream. A refused credential is renewed once, and the call repeated once (REL-12: never a loop). */
 export function createRelayCall(deps: Deps) {
-  const { recoverUnauthorized, translator, sessions, clients, metrics, limits } = deps
+  const { recoverUnauthorized, translator, sessions, clients, metrics, tracing, limits } = deps
 
   /**
    * @returns null when the caller has, or is getting, an answer, or is gone; else what the connection lacks
@@ -108,8 +112,12 @@ export function createRelayCall(deps: Deps) {
         bindSession,
       })
     }
-    const upstreamRequest = toUpstreamRequest(target, { method, forwarded: head.forwarded, sessionId, body })
+    const span = beginUpstreamSpan(tracing, reply.call, target.url)
+    const traceparent = span.context === null ? null : formatTraceparent(span.context)
+    const outbound = { method, forwarded: head.forwarded, traceparent, sessionId, body }
+    const upstreamRequest = toUpstreamRequest(target, outbound)
     call.relaying = startRelay(deps, { reply, caller, target, request: upstreamRequest, bindSession })
+    if (span !== noSpan) void call.relaying.outcome.then((outcome) => endUpstreamSpan(span, outcome))
     return call.relaying.outcome
   }
 

@@ -24,6 +24,8 @@ export type OutboundCall = {
   readonly method: string
   /** What the caller sent and may pass, names and values in turn. */
   readonly forwarded: readonly string[]
+  /** Our own place in the trace, instead of the caller's; null: the caller's passes. */
+  readonly traceparent: string | null
   /** The upstream's own session id. */
   readonly sessionId: string | null
   readonly body: Buffer
@@ -65,8 +67,10 @@ export function toUpstreamRequest(target: UpstreamTarget, call: OutboundCall): U
   const { forwarded } = call
   for (let index = 0; index + 1 < forwarded.length; index += 2) {
     const name = forwarded[index] ?? ''
+    if (call.traceparent !== null && name.toLowerCase() === 'traceparent') continue
     if (names.size === 0 || !names.has(name.toLowerCase())) headers.push(name, forwarded[index + 1] ?? '')
   }
+  if (call.traceparent !== null) headers.push('traceparent', call.traceparent)
   if (call.sessionId !== null) headers.push('mcp-session-id', call.sessionId)
   for (const each of own) headers.push(each)
   return {

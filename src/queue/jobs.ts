@@ -10,6 +10,8 @@ export const refreshJob = {
   queue: 'refresh-by-issuer',
   schema: z.strictObject({
     issuer: z.string().min(1).max(2048),
+    /** Of the sweep that found them (W3C Trace Context); left out without traces, so that older workers take the job. */
+    traceparent: z.string().max(64).optional(),
     references: z.array(z.strictObject({ tenantId: z.uuid(), id: z.uuid(), tokenVersion: z.int().min(0) })).max(1000),
   }),
 } as const

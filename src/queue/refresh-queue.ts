@@ -1,5 +1,6 @@
 import type { DueBatch } from '../connections/due-store.ts'
 import { newId } from '../kernel/id.ts'
+import { currentTrace, formatTraceparent } from '../kernel/trace-context.ts'
 import type { Logger } from '../log/logger.ts'
 import { countJobs } from './count-jobs.ts'
 import { type RefreshJobData, refreshJob } from './jobs.ts'
@@ -20,10 +21,12 @@ export function createRefreshQueue(backend: QueueBackend, log: Logger): RefreshQ
   return {
     async add(due) {
       if (due.length === 0) return
+      const trace = currentTrace()
+      const origin = trace === null ? {} : { traceparent: formatTraceparent(trace) }
       await queue.addBulk(
         due.map(({ issuer, references }) => ({
           name: refreshJob.queue,
-          data: { issuer, references: [...references] } satisfies RefreshJobData,
+          data: { issuer, references: [...references], ...origin } satisfies RefreshJobData,
           // fresh, so that no job that is still there, finished or stuck, is taken for this one
           opts: { jobId: `refresh-${newId()}` },
         })),

@@ -40,6 +40,7 @@ export function createPrismaDeliveryStore(database: Database): DeliveryStore {
         row.id,
         {
           event: toEvent(row),
+          traceparent: row.traceparent,
           connector: (connectorById.get(row.connectorId) ?? null) as MessageSource['connector'],
           connection: (connectionById.get(row.connectionId ?? '') ?? null) as MessageSource['connection'],
         },

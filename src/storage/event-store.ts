@@ -1,6 +1,7 @@
 import type { Event, EventType, NewEvent } from '../audit/event.ts'
 import type { EventStore, FollowedEvent } from '../audit/store.ts'
 import { newId } from '../kernel/id.ts'
+import { currentTrace, formatTraceparent } from '../kernel/trace-context.ts'
 import { type Event as EventRow, Prisma } from './generated/client.ts'
 import type { Database, Transaction } from './prisma-client.ts'
 
@@ -22,11 +23,26 @@ export const eventColumns = [
   ['class', 'text'],
   ['detail', 'text'],
   ['actor_id', 'uuid'],
+  ['traceparent', 'text'],
 ] as const
+
+/** What is told of an event later, by others, belongs to the trace of what caused it. */
+function ownTraceparent(): string | null {
+  const trace = currentTrace()
+  return trace === null ? null : formatTraceparent(trace)
+}
 
 /** The parameters of these columns. */
 export function eventValues(id: string, event: NewEvent): (string | null)[] {
-  return [id, event.type, event.code ?? null, event.class ?? null, event.detail ?? null, event.actorId ?? null]
+  return [
+    id,
+    event.type,
+    event.code ?? null,
+    event.class ?? null,
+    event.detail ?? null,
+    event.actorId ?? null,
+    ownTraceparent(),
+  ]
 }
 
 /** Writes an event in the transaction of the change that it tells of. */
@@ -42,14 +58,22 @@ export async function writeEvent(transaction: Transaction, subject: Subject, eve
       class: event.class ?? null,
       detail: event.detail ?? null,
       actorId: event.actorId ?? null,
+      traceparent: ownTraceparent(),
     },
   })
 }
 
 /** The columns that are a closed list in the domain are plain text in the table. */
-export const toEvent = ({ xid: _, ...row }: EventRow): Event => ({ ...row, type: row.type as EventType })
+export const toEvent = ({
+  xid: _,
+  traceparent: __,
+  ...row
+}: Omit<EventRow, 'traceparent'> & Partial<EventRow>): Event => ({
+  ...row,
+  type: row.type as EventType,
+})
 
-type FollowedRow = Omit<EventRow, 'type'> & {
+type FollowedRow = Omit<EventRow, 'type' | 'traceparent'> & {
   readonly type: EventType
   readonly isSettled: boolean
   readonly ownerKind: string | null

@@ -1,6 +1,8 @@
 import type { GuardedFetch } from '../egress/guarded-fetch.ts'
 import { AppError } from '../kernel/app-error.ts'
 import { addMs, type Clock } from '../kernel/clock.ts'
+import { parseTraceparent } from '../kernel/trace-context.ts'
+import { type Tracing, traced } from '../kernel/tracing.ts'
 import type { Logger } from '../log/logger.ts'
 import type { AnnouncingMetrics } from '../metrics/announcing-metrics.ts'
 import { parseRetryAfter } from '../upstream/retry-after.ts'
@@ -21,6 +23,7 @@ type Deps = {
   readonly clock: Clock
   readonly random: () => number
   readonly metrics: AnnouncingMetrics
+  readonly tracing: Tracing
   readonly log: Logger
 }
 
@@ -48,7 +51,17 @@ export type DeliverWebhook = ReturnType<typeof createDeliverWebhook>
  *
  * @returns how many messages arrived, and how many did not
  */
-export function createDeliverWebhook({ webhooks, deliveries, fetch, vault, clock, random, metrics, log }: Deps) {
+export function createDeliverWebhook({
+  webhooks,
+  deliveries,
+  fetch,
+  vault,
+  clock,
+  random,
+  metrics,
+  tracing,
+  log,
+}: Deps) {
   return async (name: WebhookName): Promise<{ delivered: number; failed: number }> => {
     const total = { delivered: 0, failed: 0 }
     for (let round = 0; round < maxRounds; round += 1) {
@@ -56,7 +69,7 @@ export function createDeliverWebhook({ webhooks, deliveries, fetch, vault, clock
       if (webhook === null || !webhook.enabled) break
       const due = await deliveries.claim(webhook, clock.now(), batchSize, claimMs)
       if (due.length === 0) break
-      const attempts = await Promise.all(due.map((one) => deliverOne(webhook, one)))
+      const attempts = await Promise.all(due.map((one) => deliverTraced(webhook, one)))
       const delivered = attempts.filter(({ error }) => error === null).length
       total.delivered += delivered
       total.failed += attempts.length - delivered
@@ -64,6 +77,16 @@ export function createDeliverWebhook({ webhooks, deliveries, fetch, vault, clock
       if (delivered === 0) break
     }
     return total
+  }
+
+  /** Goes on with the trace of what the message tells of. */
+  function deliverTraced(webhook: Webhook, due: DueDelivery): Promise<Attempt> {
+    const origin = { kind: 'consumer', parent: parseTraceparent(due.source?.traceparent) } as const
+    return traced(tracing, `webhook ${due.delivery.type}`, origin, async (span) => {
+      const attempt = await deliverOne(webhook, due)
+      if (attempt.error !== null) span.set({ 'patchbay.outcome': attempt.error })
+      return attempt
+    })
   }
 
   async function deliverOne(webhook: Webhook, { delivery, source }: DueDelivery): Promise<Attempt> {

@@ -6,6 +6,8 @@ import type { Delivery } from './delivery.ts'
 /** What a message is made of: the event, and what is known of its connector and connection when it is sent. */
 export type MessageSource = {
   readonly event: Event
+  /** Of what caused it. */
+  readonly traceparent?: string | null
   /** Null when it was deleted since. */
   readonly connector: Pick<Connector, 'label' | 'presetId' | 'metadata' | 'credentialScope'> | null
   readonly connection: { readonly scope: ConnectionScope; readonly subjectId: string } | null

@@ -17,6 +17,7 @@ import type { Changes } from '../../../src/kernel/changes.ts'
 import { systemClock } from '../../../src/kernel/clock.ts'
 import type { Principal } from '../../../src/kernel/principal.ts'
 import { Secret } from '../../../src/kernel/secret.ts'
+import { noTracing } from '../../../src/kernel/tracing.ts'
 import { createLogger } from '../../../src/log/logger.ts'
 import { createMetrics, type Metrics } from '../../../src/metrics/metrics.ts'
 import type { ProxyLimits } from '../../../src/proxy/limits.ts'
@@ -123,6 +124,7 @@ export async function startEndpoint(options: StartOptions): Promise<StartedEndpo
     showBrowser: createShowBrowser(publicUrl),
     allowedOrigins: options.allowedOrigins ?? [],
     metrics: metrics.relay,
+    tracing: noTracing,
     log: logger,
     limits: options.limits ?? {},
   })
