@@ -141,6 +141,14 @@ describe('a person in Chromium, asked by a host', function () {
     await ask()
     await enter('alice')
     expect(requested.filter((url) => !url.startsWith(patchbay.url) && !url.startsWith('data:'))).to.deep.equal([])
+    // and even one that found its way into the page would not be
+    const refusedBy = await page.evaluate(`new Promise((resolve) => {
+      document.addEventListener('securitypolicyviolation', (event) => resolve(event.effectiveDirective))
+      const picture = new Image()
+      picture.onerror = () => resolve('nobody')
+      picture.src = 'http://localhost:1/logo.png'
+    })`)
+    expect(refusedBy).to.equal('img-src')
   })
 
   it('by the organisation’s login', async () => {

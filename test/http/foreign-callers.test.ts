@@ -28,6 +28,8 @@ const rows: Readonly<Record<string, Row>> = {
   'POST /connectors/{id}/connect-tokens': { of: 'connector', body: { subject: 'mallory' } },
   'GET /connectors/{id}/install': { of: 'connector' },
   'GET /analytics': { of: null },
+  'GET /audit': { of: null },
+  'GET /audit/export': { of: null },
   'GET /grants': { of: null },
   'DELETE /grants/{id}': { of: 'grant' },
   'POST /doctor': { of: null, body: { url } },
