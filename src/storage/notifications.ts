@@ -1,16 +1,17 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import type { Change, ChangeSubscriber, Changes } from '../kernel/changes.ts'
+import { newId } from '../kernel/id.ts'
 import type { Secret } from '../kernel/secret.ts'
 
 /** Named in prisma/migrations, function `announce_change`. */
 const channel = 'patchbay_changes'
 
 type Options = {
-  /** Straight to PostgreSQL: a pooler in transaction mode loses LISTEN without a word. */
+  /** Straight to PostgreSQL: through a pooler in transaction mode nothing is heard, and so nothing remembered. */
   readonly url: Secret
   readonly log: { warn(facts: object, message: string): void; info(message: string): void }
-  /** How often the line is tried, and how long the answer may take (default 2000). */
+  /** How often the line is tried, and how long what it says may take (default 2000). */
   readonly heartbeatMs?: number
   /** Between attempts to get a lost line back (default 250). */
   readonly retryMs?: number
@@ -18,7 +19,8 @@ type Options = {
 
 /**
  * Hears what PostgreSQL announces (`LISTEN`), on a connection of its own that is opened with the first subscriber and
- * reopened for as long as there is one. A line that says nothing for one heartbeat counts as lost.
+ * reopened for as long as there is one. The line is tried by announcing something to itself: one that does not hear it within
+ * a heartbeat counts as lost, also where statements are still answered, as through a pooler.
  */
 export function createNotifications({ url, log, heartbeatMs = 2000, retryMs = 250 }: Options): Changes {
   const subscribers = new Set<ChangeSubscriber>()
@@ -40,18 +42,35 @@ export function createNotifications({ url, log, heartbeatMs = 2000, retryMs = 25
     client.on('error', hangUp)
     client.on('end', hangUp)
     closing.signal.addEventListener('abort', hangUp)
-    client.on('notification', ({ payload = '' }) => {
+    const own = `${channel}_${newId().replaceAll('-', '')}`
+    let heardOwn = () => {}
+    client.on('notification', ({ channel: where, payload = '' }) => {
+      if (where === own) return heardOwn()
       const change = readChange(payload)
       for (const subscriber of subscribers) subscriber.onChange(change)
     })
+    const tryLine = async (): Promise<void> => {
+      let isHeard = false
+      const hearing = new Promise<void>((resolve) => {
+        heardOwn = () => {
+          isHeard = true
+          resolve()
+        }
+      })
+      await client.query(`NOTIFY ${own}`)
+      await Promise.race([hearing, delay(heartbeatMs, undefined, { signal: line.signal, ref: false }).catch(() => {})])
+      if (!isHeard) throw new Error('announced changes do not arrive; DATABASE_URL must lead to PostgreSQL itself')
+    }
     try {
       await client.connect()
+      await client.query(`LISTEN ${own}`)
       await client.query(`LISTEN ${channel}`)
+      await tryLine()
       isLive = true
       for (const subscriber of subscribers) subscriber.onLive()
       while (!line.signal.aborted) {
         await delay(heartbeatMs, undefined, { signal: line.signal, ref: false }).catch(() => {})
-        if (!line.signal.aborted) await client.query('SELECT 1')
+        if (!line.signal.aborted) await tryLine()
       }
     } finally {
       closing.signal.removeEventListener('abort', hangUp)

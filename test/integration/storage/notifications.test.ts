@@ -4,6 +4,7 @@ import { newId } from '../../../src/kernel/id.ts'
 import { Secret } from '../../../src/kernel/secret.ts'
 import { withConnection } from '../../../src/storage/ensure-database.ts'
 import { createNotifications } from '../../../src/storage/notifications.ts'
+import { startDatabaseRelay } from '../../support/database-relay.ts'
 import { silentLog } from '../../support/silent-log.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.ts'
 import { until } from '../../support/until.ts'
@@ -116,5 +117,27 @@ describe('createNotifications', () => {
     await until('the line to be back', () => moods.length >= 3)
     expect(moods).to.deep.equal(['live', 'lost', 'live'])
     await settle()
+  })
+
+  // @guards src/storage/notifications.ts:createNotifications
+  it('TK-05: a line on which announcements do not arrive is never taken for one, though it answers statements', async () => {
+    const relays = await Promise.all([true, false].map((isDeaf) => startDatabaseRelay(database.url, { isDeaf })))
+    const warnings: string[] = []
+    const log = { ...silentLog, warn: (facts: object) => void warnings.push(String(Object.values(facts)[0])) }
+    const lines = relays.map(({ url }) =>
+      createNotifications({ url: new Secret(url), log, heartbeatMs: 200, retryMs: 20 }),
+    )
+    const [deaf, hearing] = lines
+    try {
+      for (const line of lines) line.subscribe({ onChange: () => {}, onLive: () => {}, onLost: () => {} })
+      await until('the control to be live', () => hearing?.isLive() === true)
+      await until('the warning', () => warnings.length > 0)
+      expect(warnings[0]).to.include('DATABASE_URL must lead to PostgreSQL itself')
+      expect(deaf?.isLive()).to.equal(false)
+      expect(hearing?.isLive(), 'the control').to.equal(true)
+    } finally {
+      for (const line of lines) await line.close()
+      for (const relay of relays) await relay.close()
+    }
   })
 })
