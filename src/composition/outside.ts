@@ -10,7 +10,7 @@ import { noTracing, type Tracing } from '../kernel/tracing.ts'
 import { clientMetadataUrl } from '../upstream/client-metadata-document.ts'
 import { createDiscover } from '../upstream/discover.ts'
 import { createLegacyTransports } from '../upstream/legacy-transport.ts'
-import type { Probe, ProbeDeps } from '../upstream/probe.ts'
+import { createProbe } from '../upstream/probe.ts'
 import { createCatalog } from './compose-catalog.ts'
 
 export type OutsideOptions = {
@@ -55,7 +55,7 @@ export function createOutside({ settings, env, timings, egress = {}, tracing = n
     dispatcher,
     fetch,
     openTransport,
-    probe: loadProbe({ fetch, openTransport, totalMs: timings.probeMs }),
+    probe: createProbe({ fetch, openTransport, totalMs: timings.probeMs }),
     discover: createDiscover({
       fetch,
       totalMs: timings.discoveryMs,
@@ -63,15 +63,6 @@ export function createOutside({ settings, env, timings, egress = {}, tracing = n
     }),
     /** The URL of our client metadata document; null where authorization servers could not fetch it. */
     clientMetadataUrl: clientMetadataUrl(settings.PUBLIC_URL, settings.CLIENT_METADATA_URL),
-  }
-}
-
-/** The MCP clients with which a probe asks take a third of a second to load: not when the process starts, but at the first one. */
-function loadProbe(deps: ProbeDeps): Probe {
-  let loading: Promise<Probe> | undefined
-  return async (request) => {
-    loading ??= import('../upstream/probe.ts').then(({ createProbe }) => createProbe(deps))
-    return (await loading)(request)
   }
 }
 

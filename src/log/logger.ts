@@ -101,7 +101,8 @@ function withInfoLines(logger: PinoLogger, destination: { write(line: string): v
   const methods = {
     infoLines(this: PinoLogger, message: string): InfoLines {
       if (!this.isLevelEnabled('info')) return () => {}
-      const bindings = JSON.stringify(this.bindings()).slice(1, -1)
+      // as JSON members already; `bindings()` would leave the process id out
+      const bindings = (this as PinoLogger & Readonly<Record<symbol, string>>)[pino.symbols.chindingsSym]?.slice(1)
       const end = `,"msg":${JSON.stringify(message)}}\n`
       return (facts) => {
         destination.write(`{"level":${pino.levels.values.info},"time":${epochMs()},${bindings},${facts}${end}`)

@@ -50,15 +50,16 @@ class TallyHistogram extends Histogram {
   async getForPromString() {
     const { name, help, labelNames: [label = ''] = [], buckets = [] } = this.#config
     const values = Object.entries(this.#series).flatMap(([value, { counts, sum }]) => {
-      const labels = { [label]: value }
+      // the library's own histograms keep the two apart, and its JSON puts them together again
+      const sharedLabels = { [label]: value }
       let count = 0
       const samples = [...buckets, '+Inf'].map((le, index) => {
         count += counts[index] ?? 0
-        return { metricName: `${name}_bucket`, labels: { le, ...labels }, value: count }
+        return { metricName: `${name}_bucket`, labels: { le }, sharedLabels, value: count }
       })
       const sums = [
-        { metricName: `${name}_sum`, labels, value: sum },
-        { metricName: `${name}_count`, labels, value: count },
+        { metricName: `${name}_sum`, labels: {}, sharedLabels, value: sum },
+        { metricName: `${name}_count`, labels: {}, sharedLabels, value: count },
       ]
       return count === 0 ? [] : [...samples, ...sums]
     })

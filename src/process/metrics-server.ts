@@ -28,8 +28,8 @@ export async function startMetricsServer(options: MetricsServerOptions): Promise
     const path = request.url?.split('?')[0]
     if (request.method !== 'GET' && request.method !== 'HEAD') send(response, 405, 'text/plain', 'GET only\n')
     else if (path === '/healthz') send(response, 200, 'application/json', JSON.stringify({ status: 'ok' }))
-    else if (path === '/readyz') void sendReadiness(response, readiness)
-    else if (path === '/metrics') void sendMetrics(response, metrics)
+    else if (path === '/readyz') sendReadiness(response, readiness).catch(() => sendTrouble(response))
+    else if (path === '/metrics') sendMetrics(response, metrics).catch(() => sendTrouble(response))
     else send(response, 404, 'text/plain', 'There are /metrics, /healthz and /readyz.\n')
   })
   await new Promise<void>((resolve, reject) => {
@@ -53,6 +53,11 @@ async function sendReadiness(response: ServerResponse, readiness: () => Promise<
 async function sendMetrics(response: ServerResponse, metrics: ShownMetrics): Promise<void> {
   const { contentType, text } = await metrics.render()
   send(response, 200, contentType, text)
+}
+
+/** Nothing that is asked here may end the process: another one of the group may be ending just now, or be too busy to tell. */
+function sendTrouble(response: ServerResponse): void {
+  send(response, 503, 'text/plain', 'This could not be found out just now. Ask again.\n')
 }
 
 function send(response: ServerResponse, status: number, contentType: string, body: string): void {

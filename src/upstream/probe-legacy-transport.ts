@@ -1,14 +1,9 @@
-import { Client } from '@modelcontextprotocol/sdk/client/index.js'
-import { EmptyResultSchema } from '@modelcontextprotocol/sdk/types.js'
 import { isAppError } from '../kernel/app-error.ts'
 import type { LegacyTransportKind, OpenLegacyTransport } from './legacy-transport.ts'
 import type { ProbeRequest } from './probe.ts'
 import type { ProbeOutcome } from './probe-observation.ts'
 
 type Unauthorized = Extract<ProbeOutcome, { kind: 'unauthorized' }>
-
-/** What is listed is not looked at. */
-const anything = EmptyResultSchema.loose()
 
 /** How an HTTP+SSE server may say what it is not, as the SDK's transport reports it. */
 const statusOf = (error: unknown): number | null => {
@@ -26,6 +21,13 @@ export async function probeLegacyTransport(
   { url, headers }: ProbeRequest,
   totalMs: number,
 ): Promise<ProbeOutcome> {
+  // loaded at the first such server, not when a process starts
+  const [{ Client }, { EmptyResultSchema }] = await Promise.all([
+    import('@modelcontextprotocol/sdk/client/index.js'),
+    import('@modelcontextprotocol/sdk/types.js'),
+  ])
+  // what is listed is not looked at
+  const anything = EmptyResultSchema.loose()
   const seen: { refusal: Unauthorized | null } = { refusal: null }
   const client = new Client({ name: 'patchbay', version: '1.0.0' })
   const transport = openTransport({

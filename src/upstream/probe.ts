@@ -1,4 +1,4 @@
-import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import type { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import type { GuardedFetch } from '../egress/guarded-fetch.ts'
 import type { Secret } from '../kernel/secret.ts'
 import type { LegacyTransportKind, OpenLegacyTransport } from './legacy-transport.ts'
@@ -46,6 +46,8 @@ const identity = { name: 'patchbay', version: '1.0.0' }
  */
 export function createProbe({ fetch, openTransport, totalMs = 15_000 }: ProbeDeps): Probe {
   return async (request) => {
+    // takes a third of a second to load: not when a process starts, and not of the time of whoever is probed first
+    await import('@modelcontextprotocol/client')
     const { transport = 'auto' } = request
     if (transport === 'sse' || transport === 'websocket') {
       return probeLegacyTransport(openTransport, transport, request, totalMs)
@@ -102,6 +104,7 @@ async function attempt(
   limits: Limits,
 ): Promise<{ outcome: ProbeOutcome; observed: Observed }> {
   const observed: Observed = { posts: 0, ended: 0 }
+  const { Client, StreamableHTTPClientTransport } = await import('@modelcontextprotocol/client')
   const transport = new StreamableHTTPClientTransport(url, {
     fetch: observe(fetch, { observed, credential: headers, remainingMs: limits.remainingMs }),
   })
