@@ -256,7 +256,8 @@ export function createApp(options: AppOptions) {
     tracing,
     log,
   })
-  const hosts = composeHosts({ settings, storage, presets, fetch, vault, changes, clock, log })
+  const audit = createAuditLog({ audit: storage.audit, log })
+  const hosts = composeHosts({ settings, storage, presets, fetch, vault, changes, clock, audit, log })
   const insight = composeInsight({ settings, storage, clock, timings, metrics, log })
   const routes = [
     ...connectorRoutes,
@@ -268,7 +269,6 @@ export function createApp(options: AppOptions) {
     ...createAuditRoutes({ audit: storage.audit }),
   ]
   const openApi = describeApi(routes, productVersion())
-  const auditLog = createAuditLog({ audit: storage.audit, log })
 
   /** The HTTP side, for the server process. */
   function createHttp(readiness: () => Promise<ReadinessReport>): HttpParts {
@@ -311,13 +311,14 @@ export function createApp(options: AppOptions) {
           connect,
           findConnectUrl,
           redeemCallback,
+          audit,
           hosts,
         }),
         createApiRouter({
           routes,
           authenticate: caller.authenticate,
           rateLimit: createRateLimit({ points: 10 * settings.API_RATE_LIMIT, seconds: 10 }),
-          audit: auditLog,
+          audit,
           openApi,
           tracing,
         }),

@@ -78,6 +78,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end -}}
 
+{{/* How many proxies are in front, where nothing is said: the controller of the ingress or of the gateway, which adds its caller to X-Forwarded-For. */}}
+{{- define "patchbay.trustedProxies" -}}
+{{- if hasKey .Values.settings "TRUSTED_PROXIES" -}}
+{{ include "patchbay.text" .Values.settings.TRUSTED_PROXIES }}
+{{- else -}}
+{{ ternary "1" "0" (or .Values.ingress.enabled .Values.gateway.enabled) | quote }}
+{{- end -}}
+{{- end -}}
+
 {{/* The environment of server, worker and migration. Takes (dict "root" $ "made" name-of-our-secret). */}}
 {{- define "patchbay.env" -}}
 {{- $root := .root -}}
@@ -108,7 +117,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- else if $root.Values.connector.presets }}
 {{ include "patchbay.secretEnv" (dict "name" "CONNECTOR__PRESETS" "secret" (dict) "made" (printf "%s-presets" (include "patchbay.fullname" $root))) }}
 {{- end }}
-{{- range $name, $value := $root.Values.settings }}
+- name: TRUSTED_PROXIES
+  value: {{ include "patchbay.trustedProxies" $root }}
+{{- range $name, $value := omit $root.Values.settings "TRUSTED_PROXIES" }}
 {{- if not (and (eq $name "MIGRATE") $root.Values.postgresql.enabled) }}
 - name: {{ $name }}
   value: {{ include "patchbay.text" $value }}

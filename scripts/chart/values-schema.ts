@@ -56,6 +56,8 @@ const part = (what: string) =>
 
 const preset = z.looseObject({ url: z.string().min(8) }).describe('A preset, as in docs/presets.md.')
 
+const trusted = 'Then `settings.TRUSTED_PROXIES` is 1 unless it is set: its controller is the proxy.'
+
 const settingEntries = Object.entries<SettingEntry>(settingTable)
 /** CONNECTOR__PRESETS is filled from `connector`. */
 const secretNames = settingEntries.filter(([name, { secret }]) => secret === true && name !== 'CONNECTOR__PRESETS')
@@ -104,14 +106,14 @@ const values = z.strictObject({
     annotations: map('Annotations of the service.'),
   }),
   ingress: z.strictObject({
-    enabled: z.boolean(),
+    enabled: z.boolean().describe(`An Ingress. ${trusted}`),
     className: text('The ingress class.'),
     annotations: map('Such as a list of addresses that may come in.'),
     host: text('Default: the host of `PUBLIC_URL`.'),
     tlsSecret: text('The Secret with the certificate.'),
   }),
   gateway: z.strictObject({
-    enabled: z.boolean().describe('An HTTPRoute (Gateway API).'),
+    enabled: z.boolean().describe(`An HTTPRoute (Gateway API). ${trusted}`),
     parentRefs: list('The gateways to attach to.'),
     hostnames: z.array(z.string()).describe('Default: the host of `PUBLIC_URL`.'),
     annotations: map('Annotations of the route.'),

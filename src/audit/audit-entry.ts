@@ -51,6 +51,9 @@ export type ActEnd = {
   readonly targetId?: string
 }
 
+/** How an act ends that found nothing to act on. */
+export const nothingThere = { outcome: 'refused', code: 'not_found' } as const satisfies ActEnd
+
 export type AuditEntry = Act & {
   readonly id: string
   readonly at: Date

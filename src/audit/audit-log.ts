@@ -29,13 +29,13 @@ export function createAuditLog({ audit, log }: Deps) {
     /**
      * Does it, between the two halves of its entry.
      *
-     * @param madeBy the id of what the result says was made
+     * @param endOf what the result says of its end: what was made, or why it came to nothing; default: that it went well
      * @throws AppError `storage_unavailable` when it cannot be written down, and nothing is done; and what `perform` throws
      */
     async run<Result>(
       act: Act,
       perform: () => Promise<Result>,
-      madeBy: (result: Result) => string | null = () => null,
+      endOf: (result: Result) => Partial<ActEnd> = () => ({}),
     ): Promise<Result> {
       const id = await audit.begin(act)
       let result: Result
@@ -45,8 +45,7 @@ export function createAuditLog({ audit, log }: Deps) {
         await end(id, act, failureOf(error))
         throw error
       }
-      const targetId = act.targetId === null ? madeBy(result) : null
-      await end(id, act, { outcome: 'ok', code: null, ...(targetId === null ? {} : { targetId }) })
+      await end(id, act, { outcome: 'ok', code: null, ...endOf(result) })
       return result
     },
 

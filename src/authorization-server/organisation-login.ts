@@ -4,7 +4,7 @@ import type { AccessStore } from '../access/store.ts'
 import { addMs, type Clock } from '../kernel/clock.ts'
 import { Secret } from '../kernel/secret.ts'
 import type { SealedPlace, Vault } from '../vault/vault.ts'
-import type { PersonSessions, PersonStore } from './person-session.ts'
+import type { Person, PersonStore } from './person-session.ts'
 
 const attemptMs = 600_000
 const attemptSchema = z.object({
@@ -28,14 +28,13 @@ type Deps = {
   readonly oidcLogin: OidcLogin
   readonly access: Pick<AccessStore, 'findTenant'>
   readonly people: Pick<PersonStore, 'ensure'>
-  readonly personSessions: PersonSessions
   readonly vault: Vault
   readonly clock: Clock
 }
 
 /** How a login ended. `refused`: nobody signed in, or nobody whom we know. */
 export type LoginOutcome =
-  | { readonly kind: 'known'; readonly session: Secret; readonly returnTo: string }
+  | { readonly kind: 'known'; readonly person: Person; readonly returnTo: string }
   | { readonly kind: 'refused'; readonly returnTo: string }
   | { readonly kind: 'unknown' }
 
@@ -44,7 +43,7 @@ export type LoginOutcome =
  * browser that began it, so another browser cannot finish it, and nothing is kept here.
  */
 export function createOrganisationLogin(deps: Deps) {
-  const { oidcLogin, access, people, personSessions, vault, clock } = deps
+  const { oidcLogin, access, people, vault, clock } = deps
 
   function open(sealed: string, state: string): (LoginAttempt & { returnTo: string }) | null {
     try {
@@ -82,7 +81,7 @@ export function createOrganisationLogin(deps: Deps) {
       if (claimed === null || tenant === null) return { kind: 'refused', returnTo }
       const { kind, subject } = claimed
       const person = await people.ensure({ tenantId: tenant.id, kind, subject })
-      return { kind: 'known', session: await personSessions.begin(person, 'oidc', null), returnTo }
+      return { kind: 'known', person, returnTo }
     },
   }
 }

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { nothingThere } from '../audit/audit-entry.ts'
 import { addMs, systemClock } from '../kernel/clock.ts'
 import { isId } from '../kernel/id.ts'
 import { type PrincipalKind, principalKinds, type Role, roles, type Scope, scopes } from '../kernel/principal.ts'
@@ -72,7 +73,7 @@ async function create({ access, issueApiKey }: Access, options: CreateOptions): 
         ...(options.scopes === undefined ? {} : { scopes: options.scopes }),
         ...(options.expiresInDays === undefined ? {} : { expiresAt: daysFromNow(options.expiresInDays) }),
       }),
-    (made) => made.apiKey.id,
+    (made) => ({ targetId: made.apiKey.id }),
   )
   if (options.json === true) {
     console.log(JSON.stringify({ id: apiKey.id, key: key.reveal() }))
@@ -117,6 +118,7 @@ async function revoke({ access }: Access, id: string, options: TenantOptions): P
   const isFound = await recordAct(
     { action: 'revokeApiKey', tenantId: tenant, targetType: 'api_key', targetId: id },
     () => access.revokeApiKey(tenant, id, systemClock.now()),
+    (isDone) => (isDone ? {} : nothingThere),
   )
   if (!isFound) throw new Error(`There is no key ${id} in tenant ${options.tenant}.`)
   console.log(options.json === true ? JSON.stringify({ id, revoked: true }) : `Key ${id} is revoked.`)

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { nothingThere } from '../audit/audit-entry.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { columns } from './columns.ts'
 import type { Clients } from './open-clients.ts'
@@ -47,7 +48,7 @@ async function create({ makeClient }: Clients, options: CreateOptions): Promise<
         redirectUris: options.redirectUri,
         isConfidential: options.secret === true,
       }),
-    (made) => made.client.clientId,
+    (made) => ({ targetId: made.client.clientId }),
   )
   if (options.json === true) {
     console.log(JSON.stringify({ client_id: client.clientId, client_secret: secret?.reveal() ?? null }))
@@ -78,7 +79,11 @@ async function list({ clients }: Clients, { json = false }: { json?: boolean }):
 async function remove({ clients }: Clients, id: string): Promise<void> {
   const { recordAct } = await import('./record-act.ts')
   const act = { action: 'deleteClient', targetType: 'client', targetId: id }
-  const isFound = await recordAct(act, () => clients.remove(id, systemClock.now()))
+  const isFound = await recordAct(
+    act,
+    () => clients.remove(id, systemClock.now()),
+    (isDone) => (isDone ? {} : nothingThere),
+  )
   if (!isFound) throw new Error(`There is no client ${id}. "patchbay clients list" shows the ids.`)
   console.log(`Client ${id} is deleted.`)
 }

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Connector } from '../client/client.ts'
-import { remoteHelp } from './connectors.ts'
 import type { Api } from './remote.ts'
+import { remoteHelp } from './remote-command.ts'
 
 type Options = { open?: boolean; subject?: string; tokenStdin?: boolean; timeout: number; json?: boolean }
 

@@ -1,7 +1,8 @@
 import { createInterface } from 'node:readline/promises'
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import type { Connector } from '../client/client.ts'
 import type { Api } from './remote.ts'
+import { readCount, remoteHelp, withApi } from './remote-command.ts'
 
 type JsonOption = { json?: boolean }
 type ListOptions = JsonOption & { state?: Connector['state']; text?: string; limit: number }
@@ -89,17 +90,6 @@ export function addConnectorCommands(program: Command): void {
     .action((name: string, options: JsonOption & { yes?: boolean }) => withApi((api) => remove(api, name, options)))
 }
 
-/** Where commands that use the REST API find it. */
-export const remoteHelp =
-  '\nTalks to the Patchbay at PATCHBAY_URL (default: the one on this machine) with the key in PATCHBAY_API_KEY' +
-  '\n(default, on this machine: the one that its first start left in .patchbay/admin-key).'
-
-/** The program is loaded only when a command needs it: help and mistakes answer at once. */
-async function withApi(use: (api: Api) => Promise<void>): Promise<void> {
-  const { openApi } = await import('./remote.ts')
-  await use(openApi())
-}
-
 const finder = async () => (await import('./find-connector.ts')).findConnector
 
 async function list(api: Api, { state, text, limit, json = false }: ListOptions): Promise<void> {
@@ -172,12 +162,6 @@ async function confirm(question: string): Promise<boolean> {
   } finally {
     terminal.close()
   }
-}
-
-function readCount(text: string): number {
-  const count = Number(text)
-  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('Give a whole number, 1 or more.')
-  return count
 }
 
 const split = (text: string): string[] =>

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { productVersion } from '../config/product-version.ts'
 import { describeStartFailure } from '../process/run-process.ts'
 import { addApiKeyCommands } from './api-keys.ts'
+import { addAuditCommands } from './audit.ts'
 import { addClientCommands } from './clients.ts'
 import { addCompletionCommand } from './completion.ts'
 import { addConnectCommand } from './connect.ts'
@@ -27,6 +28,7 @@ addConnectorCommands(program)
 addConnectCommand(program)
 addDoctorCommand(program)
 addApiKeyCommands(program)
+addAuditCommands(program)
 addClientCommands(program)
 addKeyCommands(program)
 addMigrateCommand(program)

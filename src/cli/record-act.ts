@@ -1,5 +1,5 @@
 import { hostname, userInfo } from 'node:os'
-import type { Act } from '../audit/audit-entry.ts'
+import type { Act, ActEnd } from '../audit/audit-entry.ts'
 import { createAuditLog } from '../audit/audit-log.ts'
 import { readSettings } from '../config/settings.ts'
 import { createLogger } from '../log/logger.ts'
@@ -16,13 +16,13 @@ type OperatorAct = Pick<Act, 'action' | 'targetType'> & {
 /**
  * Does what an operator asked for at the command line, written down in the audit log: who is logged in, on which machine.
  *
- * @param madeBy the id of what the result says was made
+ * @param endOf what the result says of its end; default: that it went well
  * @throws Error with a sentence for people when there is no database; and what `perform` throws
  */
 export async function recordAct<Result>(
   { action, targetType, tenantId, targetId }: OperatorAct,
   perform: () => Promise<Result>,
-  madeBy?: (result: Result) => string,
+  endOf?: (result: Result) => Partial<ActEnd>,
 ): Promise<Result> {
   const pool = openPool({ url: await requireDatabase(readSettings(process.env)), poolSize: 1 })
   const { run } = createAuditLog({ audit: createPostgresAuditStore(pool), log: createLogger('silent') })
@@ -38,7 +38,7 @@ export async function recordAct<Result>(
     fields: [],
   }
   try {
-    return await run(act, perform, madeBy)
+    return await run(act, perform, endOf)
   } finally {
     await pool.end()
   }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { remoteHelp } from './connectors.ts'
+import { remoteHelp } from './remote-command.ts'
 
 const states = ['created', 'auth_required', 'connected', 'disconnected'] as const
 const shownAtMost = 20

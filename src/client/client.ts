@@ -7,6 +7,7 @@ export type PatchbayClient = Client<paths>
 type Schemas = components['schemas']
 export type Connector = Schemas['Connector']
 export type ConnectorEvent = Schemas['Event']
+export type AuditEntry = Schemas['AuditEntry']
 export type Preset = Schemas['Preset']
 /** What every failure answers (RFC 9457). `code` is stable, `detail` is a sentence for people. */
 export type Problem = Schemas['Problem']

@@ -1,4 +1,5 @@
 import { createOidcLogin } from '../access/oidc-login.ts'
+import type { AuditLog } from '../audit/audit-log.ts'
 import { createAuthorizationServer } from '../authorization-server/authorization-server.ts'
 import { createClientTrust } from '../authorization-server/client-trust.ts'
 import { createMintConnectToken, createRedeemConnectToken } from '../authorization-server/connect-token.ts'
@@ -18,6 +19,7 @@ import { createVerifyAccessToken } from '../authorization-server/verify-access-t
 import type { Settings } from '../config/settings.ts'
 import type { GuardedFetch } from '../egress/guarded-fetch.ts'
 import type { BrowserCookie } from '../http/browser-cookie.ts'
+import { createBrowserSessions } from '../http/browser-sessions.ts'
 import { createFormToken } from '../http/form-token.ts'
 import { createLoginCookie } from '../http/login-cookie.ts'
 import { createOauthErrorPage } from '../http/oauth-error-page.ts'
@@ -47,13 +49,14 @@ type Deps = {
   readonly vault: Vault
   readonly changes: Changes
   readonly clock: Clock
+  readonly audit: AuditLog
   readonly log: Logger
 }
 
 type PageDeps = ConsentConnectionDeps & { readonly browserCookie: BrowserCookie }
 
 /** Everything that hosts and their people meet, wired: part of the composition root. */
-export function composeHosts({ settings, storage, presets, fetch, vault, changes, clock, log }: Deps) {
+export function composeHosts({ settings, storage, presets, fetch, vault, changes, clock, audit, log }: Deps) {
   const publicUrl = settings.PUBLIC_URL
   const { access, connectors, grants, oauthClients: clients, artifacts, rates, people } = storage
   const signingKeys = createStoredKeys({ store: storage.signingKeys, vault, purpose: 'tokens', changes, clock })
@@ -96,7 +99,7 @@ export function composeHosts({ settings, storage, presets, fetch, vault, changes
     publicUrl,
   })
 
-  const personSessions = createPersonSessions({ people, clock })
+  const browserSessions = createBrowserSessions({ personSessions: createPersonSessions({ people, clock }), audit })
   const personCookie = createPersonCookie(publicUrl)
   const formToken = createFormToken(vault.deriveKeys('form-token'))
   const manageGrants = createManageGrants({ grants, clock })
@@ -108,15 +111,16 @@ export function composeHosts({ settings, storage, presets, fetch, vault, changes
     const redirectUri = new URL(oauthPaths.loginCallback, publicUrl)
     const mapping = claimMapping(settings)
     const oidcLogin = createOidcLogin({ issuer, clientId, clientSecret, redirectUri, mapping, fetch, clock })
-    const organisationLogin = createOrganisationLogin({ oidcLogin, access, people, personSessions, vault, clock })
-    return createLoginPages({ organisationLogin, loginCookie: createLoginCookie(publicUrl), personCookie, publicUrl })
+    const organisationLogin = createOrganisationLogin({ oidcLogin, access, people, vault, clock })
+    const loginCookie = createLoginCookie(publicUrl)
+    return createLoginPages({ organisationLogin, browserSessions, loginCookie, personCookie, publicUrl })
   }
 
   const organisation = login()
   const sendToLogin = organisation?.sendToLogin ?? null
   const redeemConnectToken = createRedeemConnectToken({ people, rates, clock })
   const personSignIn = createPersonSignIn({
-    personSessions,
+    browserSessions,
     people,
     personCookie,
     formToken,
@@ -145,10 +149,10 @@ export function composeHosts({ settings, storage, presets, fetch, vault, changes
       createOauthRoutes({ authorizationServer, signingKeys }),
       createRegistrationRoutes({ registerClient, manageRegistration, publicUrl }),
       ...(organisation === null ? [] : [organisation.router]),
-      createAccountPages({ manageGrants, personSignIn, access, formToken, publicUrl }),
+      createAccountPages({ manageGrants, audit, personSignIn, access, formToken, publicUrl }),
       createConsentPages({
         pendingRequests,
-        personSessions,
+        browserSessions,
         people,
         redeemConnectToken,
         consentConnection: createConsentConnection(connecting),
@@ -157,6 +161,7 @@ export function composeHosts({ settings, storage, presets, fetch, vault, changes
         personCookie,
         formToken,
         sendToLogin,
+        audit,
         publicUrl,
       }),
     ],

@@ -1,3 +1,4 @@
+import type { AuditLog } from '../audit/audit-log.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Timings } from '../config/timings.ts'
 import type { ChooseClient } from '../connections/choose-client.ts'
@@ -29,6 +30,7 @@ type Deps = {
   readonly connect: Connect
   readonly findConnectUrl: FindConnectUrl
   readonly redeemCallback: RedeemCallback
+  readonly audit: AuditLog
   readonly hosts: ReturnType<typeof composeHosts>
 }
 
@@ -57,9 +59,10 @@ export function composePages({ settings, timings, storage, hosts, ...deps }: Dep
       presets,
       readTicket,
       startFlow,
-      receiveCallback: createReceiveCallback({ flows, redeemCallback: deps.redeemCallback, vault, clock }),
+      receiveCallback: createReceiveCallback({ flows, connections, redeemCallback: deps.redeemCallback, vault, clock }),
       browserCookie,
       personSignIn: hosts.personSignIn,
+      audit: deps.audit,
       publicUrl,
       confirmation: settings.CONNECT_CONFIRMATION,
     }),

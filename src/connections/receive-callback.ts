@@ -4,7 +4,7 @@ import { hashToken, randomToken, Secret } from '../kernel/secret.ts'
 import type { Vault } from '../vault/vault.ts'
 import { sealFor } from './connection-secrets.ts'
 import type { FlowFailure, RedeemCallback } from './redeem-callback.ts'
-import type { FlowStore } from './store.ts'
+import type { ConnectionStore, Flow, FlowStore } from './store.ts'
 
 export type CallbackResult =
   | { readonly kind: 'connected'; readonly connector: Connector; readonly redirectUrl: string | null }
@@ -14,15 +14,21 @@ export type CallbackResult =
   /** Unknown, expired, used or another browser's: nobody learns which. */
   | { readonly kind: 'unknown' }
 
+/** An attempt that came back, and what it is to connect. */
+export type Returned = { readonly tenantId: string; readonly connectorId: string }
+
 export type Callback = {
   /** The query of the callback, as received. */
   readonly parameters: URLSearchParams
   /** What the browser's cookie holds. */
   readonly browserToken: string | null
+  /** Told of an attempt before anything comes of it; does `perform`. */
+  readonly record: (returned: Returned, perform: () => Promise<CallbackResult>) => Promise<CallbackResult>
 }
 
 type Deps = {
   readonly flows: FlowStore
+  readonly connections: Pick<ConnectionStore, 'find'>
   readonly redeemCallback: RedeemCallback
   readonly vault: Vault
   readonly clock: Clock
@@ -35,12 +41,17 @@ const maxStateLength = 256
  * Ends an authorization attempt (RFC 6749 section 4.1.2): uses the state up, once, for the browser that began it, and makes
  * a grant of the code; or parks it, where the initiator asked for a completion of its own.
  */
-export function createReceiveCallback({ flows, redeemCallback, vault, clock }: Deps) {
-  return async ({ parameters, browserToken }: Callback): Promise<CallbackResult> => {
+export function createReceiveCallback({ flows, connections, redeemCallback, vault, clock }: Deps) {
+  return async ({ parameters, browserToken, record }: Callback): Promise<CallbackResult> => {
     const state = soleParameter(parameters, 'state', maxStateLength)
     if (state === null || browserToken === null || !isWellFormed(parameters)) return { kind: 'unknown' }
     const flow = await flows.consume(hashToken(state), hashToken(browserToken), clock.now())
-    if (flow === null) return { kind: 'unknown' }
+    const connection = flow === null ? null : await connections.find(flow.tenantId, flow.connectionId)
+    if (flow === null || connection === null) return { kind: 'unknown' }
+    return record(connection, () => finish(flow, parameters))
+  }
+
+  async function finish(flow: Flow, parameters: URLSearchParams): Promise<CallbackResult> {
     const { redirectUrl } = flow
     if (flow.wantsCompletion && redirectUrl !== null && parameters.has('code')) {
       const completion = new Secret(randomToken())

@@ -1,5 +1,5 @@
 import type { Caller } from '../access/caller.ts'
-import type { Act, Actor } from '../audit/audit-entry.ts'
+import type { Act, ActEnd, Actor } from '../audit/audit-entry.ts'
 import { isId } from '../kernel/id.ts'
 import type { Principal } from '../kernel/principal.ts'
 import type { RequestRecord } from './front-door.ts'
@@ -36,10 +36,10 @@ export function apiAct(route: Route, caller: Caller, record: RequestRecord, { pa
   }
 }
 
-/** The id of what an answer says was made; null where it says nothing of the kind. */
-export function madeBy(answer: unknown): string | null {
+/** What an answer says was made, as the end of an act tells it. */
+export function madeBy(answer: unknown): Pick<ActEnd, 'targetId'> {
   const { id } = (typeof answer === 'object' && answer !== null ? answer : {}) as { id?: unknown }
-  return typeof id === 'string' && isId(id) ? id : null
+  return typeof id === 'string' && isId(id) ? { targetId: id } : {}
 }
 
 /** `/api-keys/{id}` is about an `api_key`. */

@@ -1,8 +1,9 @@
 import type { Context } from 'koa'
 import { addressBlock } from '../access/address-block.ts'
 import type { RedeemConnectToken } from '../authorization-server/connect-token.ts'
-import type { PersonSession, PersonSessions, PersonStore } from '../authorization-server/person-session.ts'
+import type { PersonSession, PersonStore } from '../authorization-server/person-session.ts'
 import { AppError } from '../kernel/app-error.ts'
+import type { BrowserSessions } from './browser-sessions.ts'
 import { isDevLoginAllowed } from './dev-login.ts'
 import type { FormToken } from './form-token.ts'
 import { requestRecord } from './front-door.ts'
@@ -13,7 +14,7 @@ import type { SendToLogin } from './routes/login-pages.ts'
 import { sendPage } from './send-page.ts'
 
 type Deps = {
-  readonly personSessions: PersonSessions
+  readonly browserSessions: BrowserSessions
   readonly people: Pick<PersonStore, 'ensure'>
   readonly personCookie: PersonCookie
   readonly formToken: FormToken
@@ -38,7 +39,7 @@ export type Recognised = { readonly session: PersonSession; readonly token: stri
 
 /** Who sits in front of a browser, on pages where no app asks: they sign in first, and the page's path is shown again. */
 export function createPersonSignIn(deps: Deps) {
-  const { personSessions, personCookie, formToken, publicUrl } = deps
+  const { browserSessions, personCookie, formToken, publicUrl } = deps
 
   function ask(ctx: Context, { subject, purpose, connectorId }: Asked, problem?: SignInPage['problem']): void {
     const page = {
@@ -59,7 +60,7 @@ export function createPersonSignIn(deps: Deps) {
     /** Null when nobody is known here. */
     async recognise(ctx: Context): Promise<Recognised | null> {
       const token = personCookie.read(ctx)
-      const session = token === null ? null : await personSessions.find(token)
+      const session = token === null ? null : await browserSessions.find(token)
       return session === null || token === null ? null : { session, token }
     },
 
@@ -93,7 +94,7 @@ export function createPersonSignIn(deps: Deps) {
           const person = await deps.redeemConnectToken(form.get('connect_token') ?? '', at)
           if (person === null) ask(ctx, asked, 'connect_token')
           else {
-            personCookie.set(ctx, await personSessions.begin(person, 'connect_token', connectorId))
+            personCookie.set(ctx, await browserSessions.begin(ctx, person, 'connect_token', connectorId))
             showAgain(ctx)
           }
           return true
@@ -104,13 +105,13 @@ export function createPersonSignIn(deps: Deps) {
           if (!personName.test(name)) ask(ctx, asked, 'name')
           else {
             const person = await deps.people.ensure({ tenantId: asked.tenantId, kind: 'user', subject: name })
-            personCookie.set(ctx, await personSessions.begin(person, 'dev', null))
+            personCookie.set(ctx, await browserSessions.begin(ctx, person, 'dev', null))
             showAgain(ctx)
           }
           return true
         }
         case 'leave':
-          if (recognised !== null) await personSessions.end(recognised.token)
+          if (recognised !== null) await browserSessions.end(ctx, recognised.session, recognised.token)
           personCookie.clear(ctx)
           showAgain(ctx)
           return true

@@ -7,8 +7,10 @@ import { callTool } from '../support/call-tool.ts'
 import { authorize, createConnector, stopAtCallback } from '../support/connecting.ts'
 import { authorizeHost, createHost } from '../support/host.ts'
 import { requireRedis } from '../support/lanes.ts'
+import { type OtlpCollector, startOtlpCollector } from '../support/otlp-collector.ts'
 import { type Answer, type Patchbay, startPatchbay } from '../support/patchbay.ts'
 import { type RedisServer, startRedis, watchRedis } from '../support/redis.ts'
+import { updateRow } from '../support/refreshing.ts'
 import { createSweep, readWholeDatabase, type Sweep } from '../support/sweep.ts'
 import { until } from '../support/until.ts'
 import { createBrowser } from '../support/upstreams/browser.ts'
@@ -35,6 +37,7 @@ describe('secrets, looked for everywhere', function () {
   let server: Awaited<ReturnType<typeof startScopedServer>>
   let receiver: WebhookReceiver
   let watcher: { close(): void }
+  let collector: OtlpCollector
   /** Every command that Redis was sent: jobs that are gone are there too. */
   const commands: string[] = []
   const answers: string[] = []
@@ -43,10 +46,12 @@ describe('secrets, looked for everywhere', function () {
 
   before(async function () {
     redis = await startRedis(requireRedis(this))
+    collector = await startOtlpCollector()
     watcher = await watchRedis(redis, (command) => void commands.push(command))
     const settings = createSweep('', `k:${Buffer.alloc(32).toString('base64')}`)
     const adminKey = settings.plant('setting ADMIN_API_KEY')
     const loginSecret = settings.plant('setting OIDC_CLIENT_SECRET')
+    const collectorKey = settings.plant('setting OTEL_EXPORTER_OTLP_HEADERS')
     patchbay = await startPatchbay({
       env: {
         REDIS_URL: redis.url,
@@ -54,12 +59,15 @@ describe('secrets, looked for everywhere', function () {
         OIDC_CLIENT_SECRET: loginSecret,
         OIDC_CLIENT_ID: 'patchbay',
         OIDC_ISSUER: 'http://127.0.0.1:9/issuer',
+        OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
+        OTEL_EXPORTER_OTLP_HEADERS: `x-key=${encodeURIComponent(collectorKey)}`,
       },
     })
     await patchbay.app.bootstrapAccess(patchbay.settings.ADMIN_API_KEY)
     sweep = createSweep(patchbay.databaseUrl, patchbay.env.ENCRYPTION_KEYS ?? '')
     sweep.add('setting ADMIN_API_KEY', adminKey)
     sweep.add('setting OIDC_CLIENT_SECRET', loginSecret)
+    sweep.add('setting OTEL_EXPORTER_OTLP_HEADERS', collectorKey)
     sweep.add('setting ENCRYPTION_KEYS', (patchbay.env.ENCRYPTION_KEYS ?? '').split(':')[1] ?? '')
     sweep.add('given out: admin key', patchbay.admin)
     upstream = await startScriptedOAuth({
@@ -78,6 +86,7 @@ describe('secrets, looked for everywhere', function () {
     await Promise.all([upstream?.close(), signed?.close(), server?.close(), receiver?.close()])
     await issuer?.close()
     await patchbay?.close()
+    await collector?.close()
     await redis?.close()
   })
 
@@ -207,11 +216,17 @@ describe('secrets, looked for everywhere', function () {
     await createBrowser().open(`${patchbay.url}/connect/${sweep.plant('a link that is none')}`)
 
     // the worker renews what is due
-    const renewed = () => worker.log.some(({ msg }) => /refresh/.test(String(msg)))
-    await until('the worker has refreshed something', renewed, 5_000).catch(() => {})
+    await updateRow(patchbay, shared, 'next_refresh_at = now()')
+    const isRenewed = () => worker.log.some(({ msg, refreshed }) => msg === 'refresh job done' && refreshed === 1)
+    await until('the worker has refreshed something', isRenewed, 30_000)
     await ask('GET', '/api/v1/connectors')
     for (const id of [given, parked, fixed, bearer]) await ask('GET', `/api/v1/connectors/${id}/events`)
     await ask('DELETE', `/api/v1/connectors/${given}`)
+
+    // spans are sent in their order: these are the last ones, the worker's when it ends
+    await worker.stop()
+    const isSent = () => collector.spans.some(({ name }) => name === 'DELETE /api/v1/connectors/{id}')
+    await until('the spans of the server', isSent, 20_000)
   })
 
   it('CR-04: were planted in every field that holds one', () => {
@@ -228,11 +243,12 @@ describe('secrets, looked for everywhere', function () {
       'ADMIN_API_KEY',
       'OIDC_CLIENT_SECRET',
       'ENCRYPTION_KEYS',
+      'OTEL_EXPORTER_OTLP_HEADERS',
     ])
   })
 
   // @guards src/vault/vault.ts:createVault
-  it('CR-04: turn up nowhere: logs, answers, Redis, the database, jobs, metrics', async () => {
+  it('CR-04: turn up nowhere: logs, answers, Redis, the database, jobs, metrics, traces', async () => {
     const database = await readWholeDatabase(patchbay.databaseUrl)
     const places: Record<string, string> = {
       'the log of the server': patchbay.logs.join(''),
@@ -240,6 +256,7 @@ describe('secrets, looked for everywhere', function () {
       'what Redis was sent': commands.join('\n'),
       'the database': database.text,
       metrics: (await patchbay.app.metrics.render()).text,
+      traces: collector.bodies.join('\n'),
     }
     const found = Object.entries(places).flatMap(([place, text]) => sweep.findIn(text).map((hit) => `${hit}: ${place}`))
     const told = sweep.findIn(answers.join('\n'), (name) => !givenOut.test(name))
@@ -249,6 +266,15 @@ describe('secrets, looked for everywhere', function () {
     )
     expect({ found, told }).to.deep.equal({ found: [], told: [] })
     for (const [place, text] of Object.entries(places)) expect(text.length, place).to.be.greaterThan(100)
+    // the controls: what the spans are of, and that the collector was given its key
+    const names = collector.spans.map(({ service, name }) => `${service} ${name}`)
+    expect(names).to.include.members([
+      'patchbay-server POST /api/v1/connectors',
+      'patchbay-server upstream',
+      'patchbay-worker refresh job',
+    ])
+    expect(names.some((name) => name.startsWith('patchbay-worker webhook '))).to.equal(true)
+    expect(sweep.findIn(String(collector.headers[0]?.['x-key']))).to.include('setting OTEL_EXPORTER_OTLP_HEADERS (raw)')
   })
 
   it('control: one that is logged, or stored as it is, is found in every form', async () => {

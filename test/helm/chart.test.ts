@@ -223,6 +223,17 @@ describe('the Helm chart', function () {
     }
   })
 
+  it('AP-13: believes the one proxy that it puts in front, and as many as are named', () => {
+    const trusted = (set: string, ...args: string[]) =>
+      ['server', 'worker'].map((component) => envOf(template(set, ...args), component).get('TRUSTED_PROXIES')?.value)
+    const off = ['--set', 'ingress.enabled=false,gateway.enabled=false']
+    for (const way of ['ingress', 'gateway'])
+      expect(trusted('presets', ...off, '--set', `${way}.enabled=true`), way).to.deep.equal(['1', '1'])
+    expect(trusted('presets', ...off), 'nothing in front').to.deep.equal(['0', '0'])
+    for (const named of ['0', '2'])
+      expect(trusted('everything', '--set', `settings.TRUSTED_PROXIES=${named}`)).to.deep.equal([named, named])
+  })
+
   it('keeps whole numbers whole', () => {
     expect(envOf(template('ha'), 'server').get('MCP_BODY_LIMIT')?.value).to.equal('4194304')
   })
@@ -246,6 +257,7 @@ describe('the Helm chart', function () {
     ['settings.LOG_LEVLE=info', 'LOG_LEVLE'],
     ['settings.DATABASE_URL=postgresql://x', 'DATABASE_URL'],
     ['settings.PORT=70000', 'PORT'],
+    ['settings.TRUSTED_PROXIES=all', 'TRUSTED_PROXIES'],
     ['server.replicas=many', 'replicas'],
     ['server.replica=3', 'replica'],
     ['image.digest=latest', 'digest'],

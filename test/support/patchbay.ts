@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type App, createApp } from '../../src/app.ts'
 import type { RefreshParts } from '../../src/composition/compose-refresh.ts'
 import type { EgressParts } from '../../src/composition/outside.ts'
+import { productVersion } from '../../src/config/product-version.ts'
 import { readSettings, type Settings } from '../../src/config/settings.ts'
 import { defaultTimings, type Timings } from '../../src/config/timings.ts'
 import { type Clock, systemClock } from '../../src/kernel/clock.ts'
@@ -11,6 +12,7 @@ import type { PrincipalKind, Role, Scope } from '../../src/kernel/principal.ts'
 import { Secret } from '../../src/kernel/secret.ts'
 import { createLogger } from '../../src/log/logger.ts'
 import { startHttpServer } from '../../src/process/http-server.ts'
+import { openTracing } from '../../src/tracing/open-tracing.ts'
 import { startCluster } from './cluster.ts'
 import { onEachConnection } from './on-each-connection.ts'
 import { createTestDatabase } from './test-database.ts'
@@ -100,6 +102,7 @@ export async function startPatchbay(options: PatchbayOptions = {}): Promise<Patc
     ...env,
   }
   const settings = readSettings(fullEnv)
+  const tracing = await openTracing(settings, { name: 'patchbay-server', version: productVersion() })
   const app = createApp({
     settings,
     databaseUrl: new Secret(databaseUrl),
@@ -109,6 +112,7 @@ export async function startPatchbay(options: PatchbayOptions = {}): Promise<Patc
     timings: { ...defaultTimings, ...timings },
     egress,
     refresh,
+    tracing,
   })
   await app.bootstrapAccess(undefined)
   const isOfOnePiece = ['clock', 'timings', 'egress', 'refresh', 'sharing'].every((part) => !(part in options))

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { Redis } from 'ioredis'
 
 export type RedisServer = {
   /** `unix://...`, as `REDIS_URL` takes it. */
@@ -46,18 +46,43 @@ export async function startRedis(program: string): Promise<RedisServer> {
   }
 }
 
-/** Tells of every command that a Redis is sent, from now on. */
+/**
+ * Tells of every command that a Redis is sent, from now on. By hand: ioredis takes a command of somebody else that is told of in
+ * the same moment as MONITOR is answered for the answer, and fails or waits for ever.
+ */
 export async function watchRedis(
   { url }: Pick<RedisServer, 'url'>,
   onCommand: (command: string) => void,
 ): Promise<{ close(): void }> {
-  const client = new Redis({ path: url.replace('unix://', '') })
-  // a connection of its own
-  const monitor = await client.monitor()
-  client.disconnect()
-  monitor.on('monitor', (_time: string, command: string[]) => onCommand(command.join(' ')))
-  return { close: () => monitor.disconnect() }
+  const socket = connect(url.replace('unix://', '')).setEncoding('utf8')
+  socket.on('error', () => {})
+  let rest = ''
+  const answered = new Promise<string>((resolve, reject) => {
+    socket.once('close', () => reject(new Error('redis-server is gone')))
+    socket.on('data', (text: string) => {
+      const lines = (rest + text).split('\r\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) {
+        // told of a command, by the time of which each begins
+        if (/^\+\d/.test(line)) onCommand(unescaped(line))
+        else resolve(line)
+      }
+    })
+  })
+  socket.write('MONITOR\r\n')
+  const answer = await answered
+  if (answer !== '+OK') throw new Error(`redis-server answers ${answer} to MONITOR`)
+  return { close: () => socket.destroy() }
 }
+
+/** As it was sent: Redis escapes quotes, backslashes and what cannot be printed. */
+function unescaped(line: string): string {
+  return line.replace(/\\(?:x([0-9a-f]{2})|(.))/g, (_, hex: string | undefined, character: string) =>
+    hex === undefined ? (controls[character] ?? character) : String.fromCharCode(Number.parseInt(hex, 16)),
+  )
+}
+
+const controls: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', a: '\u0007', b: '\b' }
 
 async function launch(program: string, args: readonly string[]) {
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] })

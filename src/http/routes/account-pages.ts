@@ -1,11 +1,14 @@
 import Router from '@koa/router'
 import type { Context } from 'koa'
 import type { AccessStore } from '../../access/store.ts'
+import { nothingThere } from '../../audit/audit-entry.ts'
+import type { AuditLog } from '../../audit/audit-log.ts'
 import type { ManageGrants } from '../../authorization-server/manage-grants.ts'
 import { AppError } from '../../kernel/app-error.ts'
 import { isId } from '../../kernel/id.ts'
 import type { FormToken } from '../form-token.ts'
 import { isOwnForm } from '../own-form.ts'
+import { pageAct } from '../page-acts.ts'
 import { type AccountPage, accountPage } from '../pages/account-page.ts'
 import type { Asked, PersonSignIn, Recognised } from '../person-sign-in.ts'
 import { readForm } from '../read-form.ts'
@@ -13,6 +16,7 @@ import { sendPage } from '../send-page.ts'
 
 type Deps = {
   readonly manageGrants: ManageGrants
+  readonly audit: Pick<AuditLog, 'run'>
   readonly personSignIn: PersonSignIn
   readonly access: Pick<AccessStore, 'ensureTenant'>
   readonly formToken: FormToken
@@ -23,7 +27,8 @@ const path = '/account'
 const shown = 100
 
 /** The page on which people see what they gave to apps, and take it back. */
-export function createAccountPages({ manageGrants, personSignIn, access, formToken, publicUrl }: Deps): Router {
+export function createAccountPages(deps: Deps): Router {
+  const { manageGrants, audit, personSignIn, access, formToken, publicUrl } = deps
   const router = new Router({ sensitive: true, strict: true })
 
   router.get(path, async (ctx) => {
@@ -41,12 +46,21 @@ export function createAccountPages({ manageGrants, personSignIn, access, formTok
     if (recognised === null) return personSignIn.ask(ctx, await asked())
     if (form.get('action') !== 'revoke') throw new AppError('invalid_request', 'no such action')
     const id = form.get('grant_id') ?? ''
-    const { person, connectorId } = recognised.session
-    const isDone = isId(id) && (await manageGrants.revokeOwn(person, connectorId, id))
+    const isDone = isId(id) && (await revoke(ctx, recognised, id))
     await show(ctx, recognised, isDone ? 'revoked' : 'gone')
   })
 
   return router
+
+  /** False when there is no such living grant of theirs. */
+  function revoke(ctx: Context, { session }: Recognised, grantId: string): Promise<boolean> {
+    const { person, connectorId } = session
+    return audit.run(
+      pageAct(ctx, { action: 'revokeGrant', tenantId: person.tenantId, person, grantId }),
+      () => manageGrants.revokeOwn(person, connectorId, grantId),
+      (isDone) => (isDone ? {} : nothingThere),
+    )
+  }
 
   async function asked(): Promise<Asked> {
     const { id: tenantId } = await access.ensureTenant('default', 'default')

@@ -1,8 +1,10 @@
 import Router from '@koa/router'
 import type { Context } from 'koa'
 import type { AccessStore } from '../../access/store.ts'
+import { type Act, type ActEnd, nothingThere } from '../../audit/audit-entry.ts'
+import type { AuditLog } from '../../audit/audit-log.ts'
 import type { OpenTicket, ReadTicket } from '../../connections/read-ticket.ts'
-import type { ReceiveCallback } from '../../connections/receive-callback.ts'
+import type { CallbackResult, ReceiveCallback } from '../../connections/receive-callback.ts'
 import type { StartFlow } from '../../connections/start-flow.ts'
 import { connectorName } from '../../connectors/connector.ts'
 import { AppError, type ErrorCode } from '../../kernel/app-error.ts'
@@ -12,6 +14,7 @@ import { apiPrefix } from '../api-router.ts'
 import type { BrowserCookie } from '../browser-cookie.ts'
 import { requestRecord } from '../front-door.ts'
 import { isOwnForm } from '../own-form.ts'
+import { pageAct } from '../page-acts.ts'
 import { continuePage } from '../pages/continue-page.ts'
 import { forwardingPage } from '../pages/forwarding-page.ts'
 import { linkPage } from '../pages/link-page.ts'
@@ -31,13 +34,14 @@ type Deps = {
   readonly receiveCallback: ReceiveCallback
   readonly browserCookie: BrowserCookie
   readonly personSignIn: PersonSignIn
+  readonly audit: AuditLog
   readonly publicUrl: URL
   readonly confirmation: 'page' | 'none'
 }
 
 /** What a person's browser sees of connecting: the link, the press, and the way back. */
 export function createConnectPages(deps: Deps): Router {
-  const { presets, readTicket, startFlow, receiveCallback, browserCookie, personSignIn, publicUrl } = deps
+  const { presets, readTicket, startFlow, receiveCallback, browserCookie, personSignIn, audit, publicUrl } = deps
   const router = new Router({ sensitive: true, strict: true })
 
   router.get('/connect/:ticket', async (ctx) => {
@@ -79,6 +83,10 @@ export function createConnectPages(deps: Deps): Router {
     const result = await receiveCallback({
       parameters: new URLSearchParams(ctx.querystring),
       browserToken: browserCookie.read(ctx),
+      record: async ({ tenantId, connectorId }, perform) => {
+        const person = (await personSignIn.recognise(ctx))?.session.person ?? null
+        return audit.run(pageAct(ctx, { action: 'finishConnect', tenantId, connectorId, person }), perform, endOf)
+      },
     })
     if (result.kind === 'unknown') return sendPage(ctx, publicUrl, (nonce) => failed(ctx, 'link_expired', nonce), 400)
     if (result.kind === 'parked') return redirect(ctx, withCompletion(result.redirectUrl, result.completion))
@@ -131,19 +139,31 @@ export function createConnectPages(deps: Deps): Router {
       return false
     }
     if (recognised.session.person.id === ticket.initiatorPrincipalId) return true
+    await audit.refused(await continuing(ctx, open), new AppError('forbidden', 'link of somebody else'))
     sendPage(ctx, publicUrl, (nonce) => linkPage({ problem: 'someone_else' }, nonce), 403)
     return false
   }
 
   async function forward(ctx: Context, open: OpenTicket): Promise<void> {
-    const target = await startFlow(open, browserCookie.ensure(ctx))
+    const target = await audit.run(await continuing(ctx, open), () => startFlow(open, browserCookie.ensure(ctx)))
     // not a redirect: a form's answer may not lead elsewhere under `form-action 'self'`
     sendPage(ctx, publicUrl, (nonce) => forwardingPage({ target }, nonce))
+  }
+
+  async function continuing(ctx: Context, { ticket, connector }: OpenTicket): Promise<Act> {
+    const person = (await personSignIn.recognise(ctx))?.session.person ?? null
+    return pageAct(ctx, { action: 'continueConnect', tenantId: ticket.tenantId, connectorId: connector.id, person })
   }
 
   function failed(ctx: Context, code: ErrorCode, nonce: string): string {
     return resultPage({ outcome: 'failed', code, requestId: requestRecord(ctx.req).requestId }, nonce)
   }
+}
+
+/** What came of a callback. A parked one waits for its completion, which is an act of the API. */
+function endOf(result: CallbackResult): Partial<ActEnd> {
+  if (result.kind === 'failed') return { outcome: 'failed', code: result.failure }
+  return result.kind === 'unknown' ? nothingThere : {}
 }
 
 const unusable = (nonce: string) => linkPage({ problem: 'unusable' }, nonce)

@@ -1,6 +1,8 @@
 import Router from '@koa/router'
 import type { Context } from 'koa'
 import { addressBlock } from '../../access/address-block.ts'
+import type { Act, ActEnd } from '../../audit/audit-entry.ts'
+import type { AuditLog } from '../../audit/audit-log.ts'
 import type { RedeemConnectToken } from '../../authorization-server/connect-token.ts'
 import type { ConsentConnection } from '../../authorization-server/consent-connection.ts'
 import { oauthPaths } from '../../authorization-server/paths.ts'
@@ -9,7 +11,6 @@ import {
   type LoginMethod,
   type Person,
   type PersonSession,
-  type PersonSessions,
   type PersonStore,
   principalOf,
 } from '../../authorization-server/person-session.ts'
@@ -18,10 +19,12 @@ import { isVisible } from '../../connectors/visibility.ts'
 import { AppError } from '../../kernel/app-error.ts'
 import type { PresetCatalog } from '../../presets/match-preset.ts'
 import type { BrowserCookie } from '../browser-cookie.ts'
+import type { BrowserSessions } from '../browser-sessions.ts'
 import { isDevLoginAllowed } from '../dev-login.ts'
 import type { FormToken } from '../form-token.ts'
 import { requestRecord } from '../front-door.ts'
 import { isOwnForm } from '../own-form.ts'
+import { type PageAction, pageAct } from '../page-acts.ts'
 import { consentPage } from '../pages/consent-page.ts'
 import { type ConsentFacts, clientName } from '../pages/consent-parts.ts'
 import { forwardingPage } from '../pages/forwarding-page.ts'
@@ -36,7 +39,7 @@ import type { SendToLogin } from './login-pages.ts'
 
 type Deps = {
   readonly pendingRequests: PendingRequests
-  readonly personSessions: PersonSessions
+  readonly browserSessions: BrowserSessions
   readonly people: Pick<PersonStore, 'ensure'>
   readonly redeemConnectToken: RedeemConnectToken
   readonly consentConnection: ConsentConnection
@@ -46,6 +49,7 @@ type Deps = {
   readonly formToken: FormToken
   /** Null where there is no login at an organisation. */
   readonly sendToLogin: SendToLogin | null
+  readonly audit: Pick<AuditLog, 'run'>
   readonly publicUrl: URL
 }
 
@@ -60,7 +64,7 @@ type Visit = {
 
 /** The page on which a person decides about a host's request: who are you, connect first, allow it? */
 export function createConsentPages(deps: Deps): Router {
-  const { pendingRequests, personSessions, personCookie, formToken, consentConnection, publicUrl } = deps
+  const { pendingRequests, browserSessions, personCookie, formToken, consentConnection, audit, publicUrl } = deps
   const router = new Router({ sensitive: true, strict: true })
   const path = `${oauthPaths.consent}/:uid`
 
@@ -88,16 +92,16 @@ export function createConsentPages(deps: Deps): Router {
         if (deps.sendToLogin === null) throw new AppError('invalid_request', 'no organisation to sign in at')
         return deps.sendToLogin(ctx, ctx.path)
       case 'deny':
-        return goBack(ctx, visit, await pendingRequests.deny(ctx.req, ctx.res, pending))
+        return goBack(ctx, visit, await refuse(ctx, visit))
       case 'leave':
-        if (sessionToken !== null) await personSessions.end(sessionToken)
+        if (session !== null && sessionToken !== null) await browserSessions.end(ctx, session, sessionToken)
         personCookie.clear(ctx)
         return identify(ctx, { ...visit, session: null, sessionToken: null })
       case 'connect':
         return session === null ? identify(ctx, visit) : connect(ctx, visit, session)
       case 'authorize':
         if (session === null) return identify(ctx, visit)
-        return goBack(ctx, visit, await pendingRequests.allow(ctx.req, ctx.res, pending, session.person))
+        return goBack(ctx, visit, await allow(ctx, visit, session))
       default:
         throw new AppError('invalid_request', 'no such action')
     }
@@ -110,7 +114,7 @@ export function createConsentPages(deps: Deps): Router {
     if (pending === null) return null
     const { connector, client, redirect } = pending
     const token = personCookie.read(ctx)
-    const found = token === null ? null : await personSessions.find(token)
+    const found = token === null ? null : await browserSessions.find(token)
     const session = found !== null && mayConsent(found, pending) ? found : null
     const preset = connector.presetId === null ? undefined : deps.presets.byId(connector.presetId)
     return {
@@ -148,8 +152,8 @@ export function createConsentPages(deps: Deps): Router {
   async function recognise(ctx: Context, visit: Visit, method: LoginMethod, person: Person | null): Promise<void> {
     if (person === null) return identify(ctx, visit, method === 'dev' ? 'name' : 'connect_token')
     const connectorId = method === 'connect_token' ? visit.pending.connector.id : null
-    const token = await personSessions.begin(person, method, connectorId)
-    const session = await personSessions.find(token.reveal())
+    const token = await browserSessions.begin(ctx, person, method, connectorId)
+    const session = await browserSessions.find(token.reveal())
     if (session === null || !mayConsent(session, visit.pending)) return identify(ctx, visit, 'no_access')
     personCookie.set(ctx, token)
     await ask(ctx, { ...visit, session, sessionToken: token.reveal() }, session)
@@ -183,11 +187,23 @@ export function createConsentPages(deps: Deps): Router {
   async function connect(ctx: Context, visit: Visit, session: PersonSession): Promise<void> {
     const returnTo = new URL(`${oauthPaths.consent}/${visit.pending.id}`, publicUrl).href
     const { connector } = visit.pending
-    const target = await consentConnection.begin(principalOf(session), connector, returnTo, () =>
-      deps.browserCookie.ensure(ctx),
+    const target = await audit.run(actOf(ctx, 'connectConnector', visit, session), () =>
+      consentConnection.begin(principalOf(session), connector, returnTo, () => deps.browserCookie.ensure(ctx)),
     )
     if (target === null) return ask(ctx, visit, session)
     sendPage(ctx, publicUrl, (nonce) => forwardingPage({ target }, nonce))
+  }
+
+  function allow(ctx: Context, visit: Visit, session: PersonSession): Promise<string | null> {
+    const allowing = () => pendingRequests.allow(ctx.req, ctx.res, visit.pending, session.person)
+    return audit.run(actOf(ctx, 'authorizeApp', visit, session), allowing, endOf)
+  }
+
+  /** Whose press nobody knows changes nothing, and is not written down. */
+  function refuse(ctx: Context, visit: Visit): Promise<string | null> {
+    const refusing = () => pendingRequests.deny(ctx.req, ctx.res, visit.pending)
+    const { session } = visit
+    return session === null ? refusing() : audit.run(actOf(ctx, 'refuseApp', visit, session), refusing, endOf)
   }
 
   function goBack(ctx: Context, { facts }: Visit, target: string | null): void {
@@ -204,3 +220,12 @@ export function createConsentPages(deps: Deps): Router {
     sendPage(ctx, publicUrl, (nonce) => oauthErrorPage({ error: 'session_not_found' }, nonce), 400)
   }
 }
+
+function actOf(ctx: Context, action: PageAction, { pending }: Visit, { person }: PersonSession): Act {
+  const { id: connectorId, tenantId } = pending.connector
+  return pageAct(ctx, { action, tenantId, person, connectorId })
+}
+
+/** Nowhere to go on to: the request was answered before. */
+const endOf = (target: string | null): Partial<ActEnd> =>
+  target === null ? { outcome: 'failed', code: 'conflict' } : {}

@@ -3,6 +3,7 @@ import type { Context } from 'koa'
 import type { OrganisationLogin } from '../../authorization-server/organisation-login.ts'
 import { oauthPaths } from '../../authorization-server/paths.ts'
 import { isAppError } from '../../kernel/app-error.ts'
+import type { BrowserSessions } from '../browser-sessions.ts'
 import type { LoginCookie } from '../login-cookie.ts'
 import { forwardingPage } from '../pages/forwarding-page.ts'
 import { type LoginPage, loginPage } from '../pages/login-page.ts'
@@ -11,6 +12,7 @@ import { sendPage } from '../send-page.ts'
 
 type Deps = {
   readonly organisationLogin: OrganisationLogin
+  readonly browserSessions: BrowserSessions
   readonly loginCookie: LoginCookie
   readonly personCookie: PersonCookie
   readonly publicUrl: URL
@@ -20,7 +22,8 @@ type Deps = {
 export type SendToLogin = (ctx: Context, returnTo: string) => Promise<void>
 
 /** The way to the organisation's login, and back. */
-export function createLoginPages({ organisationLogin, loginCookie, personCookie, publicUrl }: Deps) {
+export function createLoginPages(deps: Deps) {
+  const { organisationLogin, browserSessions, loginCookie, personCookie, publicUrl } = deps
   const router = new Router({ sensitive: true, strict: true })
 
   router.get(oauthPaths.loginCallback, async (ctx) => {
@@ -30,7 +33,7 @@ export function createLoginPages({ organisationLogin, loginCookie, personCookie,
       if (outcome.kind === 'unknown') return failed(ctx, 'unknown', null)
       loginCookie.clear(ctx)
       if (outcome.kind === 'refused') return failed(ctx, 'refused', outcome.returnTo)
-      personCookie.set(ctx, outcome.session)
+      personCookie.set(ctx, await browserSessions.begin(ctx, outcome.person, 'oidc', null))
       ctx.set({ 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' })
       // not a page that forwards: nothing of this address may be sent on, and there is no form in between
       ctx.redirect(new URL(outcome.returnTo, publicUrl).href)

@@ -123,4 +123,35 @@ describe('patchbay, talking to a server', function () {
     expect(refused.exitCode).to.equal(1)
     expect(refused.stderr).to.include('authorization_denied')
   })
+
+  // @guards src/cli/audit.ts:addAuditCommands
+  it('AU-05: shows the audit log to who may read it, filtered, as a table, as JSON and as lines', async () => {
+    const id = await createConnector(patchbay, 'https://mcp.audit.example/mcp')
+    await patchbay.request('DELETE', `/api/v1/connectors/${id}`)
+    const key = await patchbay.createKey({ subject: 'member' })
+    const [table, json, lines, after, none, refused, wrong] = await Promise.all([
+      run(['audit', 'list', '--target', id]),
+      run(['audit', 'list', '--target', id, '--action', 'deleteConnector', '--outcome', 'ok', '--json']),
+      run(['audit', 'export', '--target', id, '--channel', 'api', '--since', '2026-01-01']),
+      run(['audit', 'export', '--target', id, '--limit', '1']),
+      run(['audit', 'list', '--target', id, '--until', '2026-01-01']),
+      run(['audit', 'list'], { PATCHBAY_API_KEY: key }),
+      run(['audit', 'list', '--since', 'yesterday']),
+    ])
+    expect(table.stdout).to.match(
+      new RegExp(`service:admin \\(admin\\) +127.0.0.1 +deleteConnector +connector ${id} +ok`),
+    )
+    expect(JSON.parse(json.stdout).map(({ action }: { action: string }) => action)).to.deep.equal(['deleteConnector'])
+    const actions = (text: string) =>
+      text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line).action)
+    expect(actions(lines.stdout)).to.deep.equal(['createConnector', 'deleteConnector'])
+    expect(actions(after.stdout)).to.deep.equal(['createConnector'])
+    expect(none.stdout).to.equal('No entries.\n')
+    expect([refused.exitCode, wrong.exitCode]).to.deep.equal([1, 1])
+    expect(refused.stderr).to.include('forbidden')
+    expect(wrong.stderr).to.include('--since').and.include('date')
+  })
 })

@@ -3,8 +3,10 @@ import { expect } from 'chai'
 import { createConnector } from '../../support/connecting.ts'
 import { type OtlpCollector, startOtlpCollector } from '../../support/otlp-collector.ts'
 import { type Patchbay, startPatchbay } from '../../support/patchbay.ts'
+import { connectTo, updateRow } from '../../support/refreshing.ts'
 import { type ServerProcess, startServerProcess } from '../../support/server-process.ts'
 import { until } from '../../support/until.ts'
+import { startScriptedOAuth } from '../../support/upstreams/scripted-oauth.ts'
 import { respond, type ScriptedUpstream, startScriptedUpstream } from '../../support/upstreams/scripted-upstream.ts'
 import { startWebhookReceiver, type WebhookReceiver } from '../../support/webhook-receiver.ts'
 import { startWorker, type WorkerProcess } from '../../support/worker.ts'
@@ -126,6 +128,27 @@ describe('traces', function () {
     const lines = worker.log.filter(({ trace_id: traceId }) => traceId === ids.traceId)
     expect(lines.length, 'lines of the worker for this trace').to.be.greaterThan(0)
     await connect(traced)
+  })
+
+  it('one trace leads from the sweep over the job to the token request', async () => {
+    const oauth = await startScriptedOAuth({ expiresInSeconds: 600 })
+    const id = await connectTo(bay, oauth, { credential_scope: 'tenant' })
+    const before = oauth.tokenRequests.length
+    await updateRow(bay, id, 'next_refresh_at = now()')
+    await until('the refresh', () => oauth.tokenRequests.length > before, 30_000)
+    const { host } = new URL(oauth.origin)
+    const asked = () =>
+      collector.spans.find((span) => span.name === 'POST' && span.attributes['server.address'] === host)
+    await until('its span', () => asked() !== undefined, 20_000)
+    const job = collector.spans.find(({ spanId }) => spanId === asked()?.parentSpanId)
+    const sweep = collector.spans.find(({ spanId }) => spanId === job?.parentSpanId)
+    expect(asked()).to.include({ service: 'patchbay-worker', traceId: sweep?.traceId, failure: undefined })
+    expect(job).to.include({ service: 'patchbay-worker', name: 'refresh job', traceId: sweep?.traceId })
+    expect(sweep).to.include({ service: 'patchbay-worker', name: 'refresh sweep', parentSpanId: undefined })
+    // the authorization server hears of it, as upstreams do
+    const request = oauth.received.filter(({ target }) => target === '/token').at(-1)
+    expect(request?.headers.traceparent).to.equal(`00-${sweep?.traceId}-${asked()?.spanId}-01`)
+    await oauth.close()
   })
 
   it('nobody whom we do not know begins or prolongs a trace', async () => {
