@@ -4,6 +4,7 @@ import type { UnderWay } from './end-revoked.ts'
 import { type ForwardingProofs, proofHeader } from './forwarding-proof.ts'
 import type { Beating, Heartbeat } from './heartbeat.ts'
 import { type Home, type OwnPlace, socketPathOf } from './own-place.ts'
+import type { PlaceProofs } from './place-proof.ts'
 import { advanceSseState, isAtEventBoundary, sseState } from './sse-boundary.ts'
 import type { TranslatedCall } from './translate.ts'
 import { unknownSession } from './unknown-session.ts'
@@ -12,6 +13,7 @@ type Deps = {
   readonly place: OwnPlace
   readonly askPeer: AskPeer
   readonly proofs: ForwardingProofs
+  readonly placeProofs: PlaceProofs
   readonly heartbeat: Heartbeat<Beating & UnderWay>
 }
 
@@ -21,28 +23,40 @@ const hopByHop = new Set([
   ...['content-length', 'date', proofHeader],
 ])
 
+const noBody = Buffer.alloc(0)
+
 export type ForwardSession = ReturnType<typeof createForwardSession>
 
 /**
  * Sends a call to the process where its session lives: over a socket when that belongs to the same server, else to the
  * other server's `INTERNAL_URL`, of whose processes any may get it and pass it on once more, over a socket. The request goes
- * as it came, credential included: its right is checked there too.
+ * as it came, credential included: its right is checked there too. Another server proves first, on the connection on which
+ * the request then goes, that it is the one.
  *
  * @throws AppError `not_found` when the session's home is gone or out of reach: the client begins a new session
  */
-export function createForwardSession({ place, askPeer, proofs, heartbeat }: Deps) {
-  function addressOf(home: Home, isForwarded: boolean): PeerAddress | null {
+export function createForwardSession({ place, askPeer, proofs, placeProofs, heartbeat }: Deps) {
+  function addressOf(home: Home, { isForwarded, request, reply }: TranslatedCall): PeerAddress | null {
     if (home.server === place.server) {
       if (home.process === place.process || place.folder === null) return null
       return { socketPath: socketPathOf(place.folder, home.process) }
     }
     // once between servers is enough: what comes to the wrong one again is looking for a server that is gone
-    return home.url === null || home.url === place.url || isForwarded ? null : { origin: home.url }
+    if (home.url === null || home.url === place.url || isForwarded) return null
+    const { nonce, isMetBy } = placeProofs.demand(home)
+    const headers = ['host', request.headers.host ?? '', proofHeader, nonce]
+    return {
+      origin: home.url,
+      introduction: {
+        request: { method: 'OPTIONS', path: reply.call.path, headers, body: noBody },
+        isMadeBy: (answer) => isMetBy(String(answer.headers[proofHeader])),
+      },
+    }
   }
 
   return async function forward(call: TranslatedCall, home: Home): Promise<void> {
     const { request, reply, body } = call
-    const address = addressOf(home, call.isForwarded)
+    const address = addressOf(home, call)
     if (address === null) throw unknownSession()
     const method = request.method ?? ''
     const { path } = reply.call

@@ -3,7 +3,10 @@ import type { Clock } from '../kernel/clock.ts'
 import { isSameSecret } from '../kernel/secret.ts'
 import type { SessionKeys } from './session-binding.ts'
 
-/** Bears the proof that a request comes from another process of ours. Callers' own are refused. */
+/**
+ * Bears the proof that a request comes from another process of ours. Callers' own are refused. With OPTIONS it asks for a proof
+ * of who answers; see `place-proof.ts`.
+ */
 export const proofHeader = 'x-patchbay-forwarded'
 
 /** What a proof is of: a proof for one request says nothing of another. */

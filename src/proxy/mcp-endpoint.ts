@@ -19,11 +19,12 @@ import { createOriginPolicy } from './cors.ts'
 import { endRevoked, type UnderWay } from './end-revoked.ts'
 import { statusOf, writeFailure } from './failures.ts'
 import { createForwardSession } from './forward-session.ts'
-import { createForwardingProofs } from './forwarding-proof.ts'
+import { createForwardingProofs, proofHeader } from './forwarding-proof.ts'
 import { type Beating, createHeartbeat } from './heartbeat.ts'
 import { defaultProxyLimits, type ProxyLimits } from './limits.ts'
 import type { OwnPlace } from './own-place.ts'
 import { createOwnSession, mayAnswerUs } from './own-session.ts'
+import { createPlaceProofs } from './place-proof.ts'
 import type { AuthenticateCaller, BeginConnect, RecoverUnauthorized, ResolveUpstream } from './ports.ts'
 import { type AdmittedCall, createRelayCall } from './relay-call.ts'
 import { readRequestBody } from './request-body.ts'
@@ -107,7 +108,8 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
   const admission = createAdmission(limits)
   const ownSession = createOwnSession({ ...deps, sessions, limits })
   const proofs = createForwardingProofs({ keys: deps.vault.deriveKeys('mcp-forward'), clock: deps.clock })
-  const forward = createForwardSession({ ...deps, proofs, heartbeat })
+  const placeProofs = createPlaceProofs({ keys: deps.vault.deriveKeys('mcp-place'), place: deps.place })
+  const forward = createForwardSession({ ...deps, proofs, placeProofs, heartbeat })
   const translator = createTranslate({ ...deps, heartbeat, limits, forward })
   const relayCall = createRelayCall({ ...deps, translator, sessions, clients, heartbeat, limits })
 
@@ -120,11 +122,21 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
       const method = request.method ?? ''
       if (!methods.has(method)) throw new AppError('method_not_allowed', 'method not allowed')
       if (head.origin !== null && cors === null) throw new AppError('origin_not_allowed', 'origin not allowed')
-      if (method === 'OPTIONS') origins.answerOptions(reply, request.headers['access-control-request-headers'])
+      if (method === 'OPTIONS' && head.proof !== null) answerPeer(reply, head.proof)
+      else if (method === 'OPTIONS') origins.answerOptions(reply, request.headers['access-control-request-headers'])
       else serve({ request, method, head, reply }).catch(refused)
     } catch (error) {
       refused(error)
     }
+  }
+
+  /** Another process of ours asks whether we are who it takes us for. */
+  function answerPeer(reply: Reply, nonce: string): void {
+    const proof = placeProofs.prove(nonce)
+    if (proof === null) throw unknownSession()
+    // no call, so not to be counted as one
+    reply.call.isForwarded = true
+    writeAnswer(reply, { status: 204, headers: [proofHeader, proof] })
   }
 
   /** Waits only for what is not remembered: for most calls, for the body and for the upstream's answer. */
