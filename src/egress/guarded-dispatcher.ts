@@ -23,6 +23,8 @@ export type GuardedDispatcherOptions = {
 }
 
 const maxHeaderBytes = 16 * 1024
+/** Of a message on a WebSocket, unpacked: a small one may hold gigabytes. */
+const maxMessageBytes = 16 * 1024 * 1024
 
 /**
  * The way out: an undici dispatcher with one guarded pool per origin, HTTP/1.1, one request at a time on a socket,
@@ -39,6 +41,8 @@ export function createGuardedDispatcher(options: GuardedDispatcherOptions): Disp
 
 // undici composes by class: `fetch` and `request` live on this prototype.
 class GuardedDispatcher extends Dispatcher {
+  /** undici's WebSocket asks its dispatcher for these, and knows no bound without. */
+  readonly webSocketOptions = { maxPayloadSize: maxMessageBytes, maxFragments: 16_384 }
   readonly #options: GuardedDispatcherOptions
   readonly #maxOrigins: number
   /** In the order of last use. */

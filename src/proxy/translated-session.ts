@@ -5,8 +5,9 @@ import type { TranslatedStream } from './translated-stream.ts'
 type Id = string | number
 type Waiting = { readonly stream: TranslatedStream; readonly progressToken: Id | undefined }
 
-/** Messages that nobody is there to hear are kept for the next stream, up to this many. */
+/** Messages that nobody is there to hear are kept for the next stream, up to this many, and this long together. */
 const maxKept = 100
+const maxKeptLength = 1024 * 1024
 
 export type TranslatedSession = ReturnType<typeof createTranslatedSession>
 
@@ -20,15 +21,25 @@ export type TranslatedSession = ReturnType<typeof createTranslatedSession>
 export function createTranslatedSession(transport: Transport, onEnd: () => void) {
   const waiting = new Map<Id, Waiting>()
   const kept: JSONRPCMessage[] = []
+  let keptLength = 0
   let listener: TranslatedStream | null = null
   let isOver = false
 
+  /** What a hostile upstream sends may be JSON that cannot be written again: too deep. */
   function onMessage(message: JSONRPCMessage): void {
+    try {
+      sort(message)
+    } catch {
+      end()
+    }
+  }
+
+  function sort(message: JSONRPCMessage): void {
     if (!('method' in message)) {
       const call = message.id === undefined ? undefined : waiting.get(message.id)
       if (message.id === undefined || call === undefined) return
-      waiting.delete(message.id)
       call.stream.send(message)
+      waiting.delete(message.id)
       if (![...waiting.values()].some(({ stream }) => stream === call.stream)) call.stream.end(true)
       return
     }
@@ -38,7 +49,15 @@ export function createTranslatedSession(transport: Transport, onEnd: () => void)
     // without a GET stream whoever waits for an answer gets to hear it: that may be what the answer waits for
     const stream = own?.stream ?? listener ?? calls[0]?.stream
     if (stream?.isOpen()) stream.send(message)
-    else if (kept.length < maxKept) kept.push(message)
+    else keep(message)
+  }
+
+  function keep(message: JSONRPCMessage): void {
+    if (kept.length >= maxKept) return
+    const { length } = JSON.stringify(message)
+    if (keptLength + length > maxKeptLength) return
+    kept.push(message)
+    keptLength += length
   }
 
   function end(): void {
@@ -81,6 +100,7 @@ export function createTranslatedSession(transport: Transport, onEnd: () => void)
       const older = listener
       listener = stream
       older?.end(true)
+      keptLength = 0
       for (const message of kept.splice(0)) stream.send(message)
     },
   }

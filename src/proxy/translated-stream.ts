@@ -12,6 +12,9 @@ export type TranslatedStream = {
   end(isClean: boolean): void
 }
 
+/** A reader that is this far behind is let go: the upstreams of these transports cannot be made to wait. Bytes. */
+const maxBehind = 8 * 1024 * 1024
+
 /** An event stream towards a caller that is made of messages. It beats as relayed streams do, and ends as they do. */
 export function openStream(
   {
@@ -72,7 +75,9 @@ export function openStream(
   return {
     isOpen: () => isOpen,
     send: (message) => {
-      if (isOpen) write(`event: message\ndata: ${JSON.stringify(message)}\n\n`)
+      if (!isOpen) return
+      if (response.writableLength > maxBehind) finish(false)
+      else write(`event: message\ndata: ${JSON.stringify(message)}\n\n`)
     },
     end: finish,
   }
