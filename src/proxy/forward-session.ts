@@ -63,7 +63,8 @@ export function createForwardSession({ place, askPeer, proofs, placeProofs, hear
     const { authorization = null } = request.headers
     const headers = endToEnd(request.rawHeaders)
     headers.push(proofHeader, proofs.prove({ method, path, authorization, sessionId: call.boundSessionId }))
-    if (method === 'POST') headers.push('content-length', String(body.length))
+    // a body without its length would be read as the next request (RFC 9112 section 6.3)
+    if (method !== 'GET') headers.push('content-length', String(body.length))
     const gone = new AbortController()
     reply.response.once('close', () => gone.abort())
     const answer = await askPeer(address, { method, path, headers, body }, gone.signal)

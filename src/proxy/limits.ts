@@ -26,6 +26,8 @@ export type ProxyLimits = {
   readonly callsPerCaller: number
   /** Calls and streams that may be under way at one upstream: each holds a socket. */
   readonly callsPerUpstream: number
+  /** Sessions with upstreams of HTTP+SSE and WebSocket that this process holds; one principal may have half of them. */
+  readonly translatedSessions: number
   /** How long a call waits for the person who was sent to a link. MCP clients give up after 60 s by default. */
   readonly connectWaitMs: number
 }
@@ -42,5 +44,6 @@ export const defaultProxyLimits: ProxyLimits = {
   callsPerSecond: 100,
   callsPerCaller: 128,
   callsPerUpstream: 1000,
+  translatedSessions: 2000,
   connectWaitMs: 25_000,
 }

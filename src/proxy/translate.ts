@@ -46,6 +46,7 @@ export type TranslatedCall = {
 
 type Held = {
   readonly session: TranslatedSession
+  readonly principalId: string
   readonly connectionId: string
   readonly grantEpoch: number
   target: UpstreamTarget
@@ -55,7 +56,6 @@ type Held = {
 type Refusal = { readonly status: 401 | 403; readonly challenge: Challenge | null }
 
 const answered: RelayOutcome = { kind: 'answered' }
-const maxSessions = 2000
 const bodySchema = z.union([
   JSONRPCMessageSchema.transform((message) => [message]),
   z.array(JSONRPCMessageSchema).min(1).max(100),
@@ -78,8 +78,10 @@ export function createTranslate({ openTransport, heartbeat, limits, vault, place
   }
 
   async function open(call: TranslatedCall): Promise<{ id: string; held: Held }> {
-    const id = newHomedId(vault, place)
     const { target, kind } = call
+    const principalId = call.caller.principal.id
+    makeRoom(principalId)
+    const id = newHomedId(vault, place)
     const state: { held: Held | null; refusal: Refusal | null } = { held: null, refusal: null }
     const transport = openTransport({
       kind,
@@ -99,15 +101,22 @@ export function createTranslate({ openTransport, heartbeat, limits, vault, place
       throw isAppError(error) ? error : new AppError('upstream_unreachable', 'no session', { cause: error })
     }
     const { connectionId, grantEpoch } = target
-    const held = { session, connectionId, grantEpoch, target, refusal: null, usedAt: performance.now() }
+    const held = { session, principalId, connectionId, grantEpoch, target, refusal: null, usedAt: performance.now() }
     state.held = held
-    if (sessions.size >= maxSessions) evictOne()
     sessions.set(id, held)
     return { id, held }
   }
 
-  function evictOne(): void {
-    const idle = [...sessions.values()].filter(({ session }) => !session.isBusy())
+  /** Who opens session after session ends his own, before those of others. */
+  function makeRoom(principalId: string): void {
+    const all = [...sessions.values()]
+    const own = all.filter((held) => held.principalId === principalId)
+    if (own.length >= limits.translatedSessions / 2) evictOneOf(own)
+    else if (all.length >= limits.translatedSessions) evictOneOf(all)
+  }
+
+  function evictOneOf(some: readonly Held[]): void {
+    const idle = some.filter(({ session }) => !session.isBusy())
     const oldest = idle.sort((a, b) => a.usedAt - b.usedAt)[0]
     if (oldest === undefined) throw new AppError('too_many_calls', 'too many translated sessions')
     oldest.session.end()

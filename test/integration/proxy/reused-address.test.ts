@@ -176,6 +176,21 @@ describe("a session's home, when its address may belong to somebody else", funct
     expect(told()).to.not.include(near.admin)
   })
 
+  // @guards src/proxy/forward-session.ts:createForwardSession
+  it('PX-14: passes on the body of a DELETE with its length, so that it is no request of its own', async () => {
+    address.givenTo(leadTo(home.settings.PORT))
+    const another = String((await send(home, initialize)).headers['mcp-session-id'])
+    const body = `GET ${path} HTTP/1.1\r\nhost: x\r\n\r\n`
+    const answer = await request(near.url + path, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${near.admin}`, 'mcp-session-id': another },
+      body,
+    })
+    expect(answer.statusCode).to.equal(200)
+    expect(told()).to.include(`content-length: ${body.length}\r\n`).and.include(body)
+    expect((await send(near, list, { 'mcp-session-id': another })).status, 'it is over').to.equal(404)
+  })
+
   it('proves itself to nobody who asks with anything but a nonce', async () => {
     const ask = async (nonce: string) => {
       const { statusCode, headers } = await request(near.url + path, {

@@ -32,7 +32,7 @@ for (const [kind, start] of [
       upstream = await start({ token: 'upstream-token' })
       target = targetOf(upstream.url, { translation: kind })
       const resolve = async (): Promise<Resolution> => usable(target)
-      started = await startEndpoint({ upstreamUrl: upstream.url, resolve })
+      started = await startEndpoint({ upstreamUrl: upstream.url, resolve, limits: { translatedSessions: 6 } })
     })
     afterEach(async () => {
       await started.close()
@@ -137,6 +137,24 @@ for (const [kind, start] of [
       const answer = await caller.call({ body: list, headers: { 'mcp-session-id': transport.sessionId ?? '' } })
       expect(answer.status).to.equal(404)
       await until('it is ended upstream', () => upstream.sessions() === 0)
+      await caller.close()
+    })
+
+    // @guards src/proxy/translate.ts:makeRoom
+    it('PX-17: whoever opens session after session ends his own, and nobody else’s', async () => {
+      const caller = createCaller(started)
+      const begin = async (who: 'alice' | 'bob') => {
+        const { status, headers } = await caller.call({ body: initialize, headers: bearer(who) })
+        expect(status).to.equal(200)
+        return { ...bearer(who), 'mcp-session-id': String(headers['mcp-session-id']) }
+      }
+      const alice = await begin('alice')
+      const bob = []
+      for (let count = 0; count < 8; count += 1) bob.push(await begin('bob'))
+      const statuses = []
+      for (const headers of [alice, ...bob]) statuses.push((await caller.call({ body: list, headers })).status)
+      expect(statuses).to.deep.equal([200, 404, 404, 404, 404, 404, 200, 200, 200])
+      await until('the rest is ended upstream', () => upstream.sessions() === 4)
       await caller.close()
     })
 
