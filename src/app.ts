@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { performance } from 'node:perf_hooks'
 import { createRateLimit } from './access/rate-limit.ts'
 import { createScanLimit } from './access/scan-limit.ts'
 import { createAuditLog } from './audit/audit-log.ts'

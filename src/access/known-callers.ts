@@ -1,13 +1,19 @@
 import type { Changes } from '../kernel/changes.ts'
-import type { Clock } from '../kernel/clock.ts'
+import { type Clock, msOf } from '../kernel/clock.ts'
 import { createReadThrough } from '../kernel/read-through.ts'
 import { hashToken } from '../kernel/secret.ts'
 import type { Caller } from './caller.ts'
 
 /** Whose credential that is, at one connector. */
-export type VerifyCallerOf = (credential: string, connectorId: string) => Promise<Caller>
+export type FindCallerOf = (credential: string, connectorId: string) => Promise<Caller>
+/** The same, at once when that is remembered. */
+export type VerifyCallerOf = (credential: string, connectorId: string) => Caller | Promise<Caller>
 
-type Deps = { readonly verify: VerifyCallerOf; readonly changes: Changes; readonly clock: Clock }
+type Deps = {
+  readonly verify: FindCallerOf
+  readonly changes: Changes
+  readonly clock: Clock
+}
 
 const maxEntries = 10_000
 /** Of what nobody announces any change of. See docs/adr/0010-memory-that-hears-of-changes.md. */
@@ -18,10 +24,11 @@ const maxAgeMs = 60_000
  * expired. While changes are not heard, nothing is remembered.
  */
 export function createKnownCallers({ verify, changes, clock }: Deps): VerifyCallerOf {
+  const nowMs = msOf(clock)
   const known = createReadThrough<Caller>({
     maxEntries,
     maxAgeMs,
-    now: () => clock.now().getTime(),
+    now: nowMs,
     isOpen: changes.isLive,
     tagsOf: ({ credentialId, principal }) => (credentialId === null ? [principal.id] : [credentialId, principal.id]),
   })
@@ -34,11 +41,34 @@ export function createKnownCallers({ verify, changes, clock }: Deps): VerifyCall
     onLive: known.clear,
   })
 
-  return async (credential, connectorId) => {
-    // by its hash, so that comparing tells nothing about it
-    const key = `${hashToken(credential)} ${connectorId}`
-    const caller = await known.get(key, () => verify(credential, connectorId))
-    const isOver = caller.expiresAt !== null && caller.expiresAt <= clock.now()
-    return isOver ? verify(credential, connectorId) : caller
+  /** By credential, of good ones: its hash would cost as much as everything else that is done here. */
+  const keys = new Map<string, { readonly connectorId: string; readonly key: string }>()
+  let keysEndAt = 0
+
+  function keyOf(credential: string, connectorId: string): string {
+    const now = nowMs()
+    if (now >= keysEndAt) {
+      keys.clear()
+      keysEndAt = now + maxAgeMs
+    }
+    const last = keys.get(credential)
+    return last?.connectorId === connectorId ? last.key : `${hashToken(credential)} ${connectorId}`
+  }
+
+  function rememberKey(credential: string, connectorId: string, key: string): void {
+    if (keys.get(credential)?.key === key) return
+    if (keys.size >= maxEntries) keys.clear()
+    keys.set(credential, { connectorId, key })
+  }
+
+  return (credential, connectorId) => {
+    const read = () => verify(credential, connectorId)
+    const unlessOver = (caller: Caller) =>
+      caller.expiresAt !== null && caller.expiresAt.getTime() <= nowMs() ? read() : caller
+    const key = keyOf(credential, connectorId)
+    const found = known.get(key, read)
+    if (found instanceof Promise) return found.then(unlessOver)
+    rememberKey(credential, connectorId, key)
+    return unlessOver(found)
   }
 }

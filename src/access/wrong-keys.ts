@@ -9,15 +9,15 @@ export type KeyAttempt<Result> = {
   readonly credential: string
   /** Of who tries. */
   readonly address: () => string
-  readonly verify: () => Promise<Result>
+  readonly verify: () => Result | Promise<Result>
 }
 
 /**
- * Verifies a credential, unless its address has tried too many.
+ * Verifies a credential, unless its address has tried too many. At once when `verify` knows at once.
  *
  * @throws AppError `rate_limited`, with `meta.retryAfterSeconds`; and what `verify` throws
  */
-export type WrongKeys = <Result>(attempt: KeyAttempt<Result>) => Promise<Result>
+export type WrongKeys = <Result>(attempt: KeyAttempt<Result>) => Result | Promise<Result>
 
 const windowSeconds = 60
 const maxHeld = 10_000
@@ -58,15 +58,17 @@ export function createWrongKeys({
     if (heldUntil.size > maxHeld && eldest !== undefined) heldUntil.delete(eldest)
   }
 
-  return async ({ credential, address, verify }) => {
-    if (perMinute === 0 || isSigned(credential)) return verify()
-    if (heldUntil.size > 0) check(addressBlock(address()))
-    try {
-      return await verify()
-    } catch (error) {
-      if (isAppError(error, 'unauthenticated')) await note(addressBlock(address()), credential)
+  return ({ credential, address, verify }) => {
+    if (perMinute === 0) return verify()
+    if (heldUntil.size > 0 && !isSigned(credential)) check(addressBlock(address()))
+    const found = verify()
+    if (!(found instanceof Promise)) return found
+    return found.catch(async (error: unknown) => {
+      if (isAppError(error, 'unauthenticated') && !isSigned(credential)) {
+        await note(addressBlock(address()), credential)
+      }
       throw error
-    }
+    })
   }
 }
 

@@ -1,6 +1,7 @@
+import { callerPlace } from '../access/caller-place.ts'
 import { requireScope } from '../access/rights.ts'
 import type { Changes } from '../kernel/changes.ts'
-import { addMs, type Clock } from '../kernel/clock.ts'
+import { type Clock, msOf } from '../kernel/clock.ts'
 import type { Principal } from '../kernel/principal.ts'
 import { createReadThrough } from '../kernel/read-through.ts'
 import type { Resolution, ResolveUpstream } from './resolve-upstream.ts'
@@ -29,17 +30,18 @@ export type KnownUpstreams = {
  * while changes are not heard, nothing is remembered.
  */
 export function createKnownUpstreams({ resolveUpstream, changes, clock }: Deps): KnownUpstreams {
+  const nowMs = msOf(clock)
   const known = createReadThrough<Resolution>({
     maxEntries,
     maxAgeMs,
-    now: () => clock.now().getTime(),
+    now: nowMs,
     isOpen: changes.isLive,
     tagsOf: (resolution) => (isLasting(resolution) ? [resolution.target.connectorId] : null),
   })
   function isLasting(resolution: Resolution): resolution is Extract<Resolution, { kind: 'usable' }> {
     if (resolution.kind !== 'usable') return false
     const { expiresAt, isRefreshable } = resolution.target
-    return !isRefreshable || expiresAt === null || expiresAt > addMs(clock.now(), renewalMs)
+    return !isRefreshable || expiresAt === null || expiresAt.getTime() > nowMs() + renewalMs
   }
   changes.subscribe({
     onChange: ({ kind, ids: [connectorId = ''] }) => {
@@ -53,7 +55,7 @@ export function createKnownUpstreams({ resolveUpstream, changes, clock }: Deps):
       // of this credential: the same principal may have another one that may do more
       requireScope(principal, 'connectors:proxy')
       const read = () => resolveUpstream(principal, connectorId)
-      const resolution = known.get(`${principal.id} ${connectorId}`, read)
+      const resolution = known.get(callerPlace(principal, connectorId), read)
       return resolution instanceof Promise || isLasting(resolution) ? resolution : read()
     },
     forget: known.forget,

@@ -66,6 +66,20 @@ type Refusal = { readonly status: number; readonly code: ErrorCode; readonly det
 const mcpPath = /^(?:\/api\/v1)?\/connectors\/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\/mcp$/
 const records = new WeakMap<IncomingMessage, RequestRecord>()
 
+const maxPaths = 1000
+/** Paths of MCP endpoints and the connector in each: found again for less than it takes to read one. */
+const mcpPaths = new Map<string, string>()
+
+function connectorIn(path: string): string | undefined {
+  const known = mcpPaths.get(path)
+  if (known !== undefined) return known
+  const connectorId = mcpPath.exec(path)?.[1]
+  if (connectorId === undefined) return undefined
+  if (mcpPaths.size >= maxPaths) mcpPaths.clear()
+  mcpPaths.set(path, connectorId)
+  return connectorId
+}
+
 /** The record of a request that came through the front door to Koa. */
 export function requestRecord(request: IncomingMessage): RequestRecord {
   return (
@@ -109,6 +123,7 @@ export function createFrontDoor(deps: FrontDoorDeps): FrontDoor {
         durationMs: Math.round(now() - startedAt),
         isComplete: response.writableFinished,
       })
+      record.whenOver?.()
     })
     // A socket that breaks under a write is not news: `close` follows.
     response.on('error', ignore)
@@ -118,7 +133,7 @@ export function createFrontDoor(deps: FrontDoorDeps): FrontDoor {
     const url = request.url ?? ''
     const queryAt = url.indexOf('?')
     const path = queryAt === -1 ? url : url.slice(0, queryAt)
-    const connectorId = mcpPath.exec(path)?.[1]
+    const connectorId = connectorIn(path)
     const record = newCall(randomUUID(), path, connectorId ?? '')
     watch(request, response, record)
     // A stream that was opened with GET ends when we do: whoever reads it must not send the next request on its connection.

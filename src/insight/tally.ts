@@ -1,4 +1,4 @@
-import type { Clock } from '../kernel/clock.ts'
+import { type Clock, msOf } from '../kernel/clock.ts'
 import { latencyClass, latencyClasses } from '../kernel/latency.ts'
 import type { CallFacts, CallOutcome } from './call.ts'
 import type { CallMethod } from './read-message.ts'
@@ -35,11 +35,24 @@ export const defaultTallyBounds: TallyBounds = {
   maxRemembered: 10_000,
 }
 
+/** A kind of call, and where it is counted. */
+type Recent = {
+  readonly connectorId: string
+  readonly method: CallMethod
+  readonly tool: string
+  readonly client: string | null
+  readonly outcome: CallOutcome
+  readonly count: CallCount
+  readonly methodCount: MethodCount
+}
+
+/** Kinds of calls that are found again at once, for each principal. */
+const maxRecent = 8
 const hourMs = 3_600_000
 /** In place of names beyond a bound. No tool of that name can be told from it, which is a small loss. */
 const other = 'other'
 /** Open for as long as somebody listens: how long says nothing. */
-const endless: ReadonlySet<CallMethod> = new Set(['stream', 'subscriptions/listen'])
+const endless: ReadonlySet<string> = new Set(['stream', 'subscriptions/listen'])
 
 /**
  * Counts calls in memory by what they have in common. Callers choose the names of tools and clients, so how many are told apart
@@ -48,14 +61,18 @@ const endless: ReadonlySet<CallMethod> = new Set(['stream', 'subscriptions/liste
 export function createCallTally(clock: Clock, bounds: TallyBounds = defaultTallyBounds): CallTally {
   let waiting = new Map<string, CallCount>()
   let methods = new Map<string, MethodCount>()
+  const nowMs = msOf(clock)
   let dropped = 0
   let hour = 0
+  /** By principal. Who calls mostly does what it did a moment ago, and putting keys together costs more than all the counting. */
+  const recent = new Map<string, Recent[]>()
   /** Connectors of whom somebody who may see them called this hour, and the tools that were told apart. */
   const connectors = new Map<string, { readonly tenantId: string; readonly tools: Set<string> }>()
   const clients = new Map<string, Set<string>>()
 
   function turnTo(now: number): void {
     hour = now
+    recent.clear()
     connectors.clear()
     clients.clear()
   }
@@ -80,11 +97,40 @@ export function createCallTally(clock: Clock, bounds: TallyBounds = defaultTally
     return within(known, name, bounds.maxClients)
   }
 
-  function countMethod(method: CallMethod, outcome: CallOutcome): void {
+  function countMethod(method: CallMethod, outcome: CallOutcome): MethodCount {
     const key = `${method} ${outcome}`
-    const known = methods.get(key)
-    if (known === undefined) methods.set(key, { method, outcome, calls: 1 })
-    else known.calls += 1
+    let count = methods.get(key)
+    if (count === undefined) {
+      count = { method, outcome, calls: 0 }
+      methods.set(key, count)
+    }
+    count.calls += 1
+    return count
+  }
+
+  function isCountedAsRecent(call: CallFacts, principalId: string, outcome: CallOutcome, durationMs: number): boolean {
+    const { connectorId, client, message } = call
+    for (const kind of recent.get(principalId) ?? nothing) {
+      if (
+        kind.outcome === outcome &&
+        kind.method === message.method &&
+        kind.tool === message.tool &&
+        kind.client === client &&
+        kind.connectorId === connectorId
+      ) {
+        kind.methodCount.calls += 1
+        countOne(kind.count, durationMs)
+        return true
+      }
+    }
+    return false
+  }
+
+  function remember(principalId: string, kind: Recent): void {
+    const kinds = recent.get(principalId)
+    if (kinds === undefined) {
+      if (recent.size < bounds.maxRemembered) recent.set(principalId, [kind])
+    } else if (kinds.push(kind) > maxRecent) kinds.shift()
   }
 
   return {
@@ -97,9 +143,10 @@ export function createCallTally(clock: Clock, bounds: TallyBounds = defaultTally
         if (outcome !== 'ok') countMethod(method, outcome)
         return
       }
-      countMethod(method, outcome)
-      const now = Math.floor(clock.now().getTime() / hourMs)
+      const now = Math.floor(nowMs() / hourMs)
       if (now !== hour) turnTo(now)
+      if (isCountedAsRecent(call, principalId, outcome, durationMs)) return
+      const methodCount = countMethod(method, outcome)
       const connector = connectorOf(call, tenantId)
       const connectorId = connector === null ? null : call.connectorId
       const tool = connector === null ? '' : within(connector.tools, message.tool, bounds.maxTools)
@@ -124,17 +171,17 @@ export function createCallTally(clock: Clock, bounds: TallyBounds = defaultTally
         count = { ...alike, calls: 0, totalMs: 0, latency: new Array<number>(latencyClasses).fill(0) }
         waiting.set(key, count)
       }
-      count.calls += 1
-      if (endless.has(method)) return
-      count.totalMs += durationMs
-      const index = latencyClass(durationMs)
-      count.latency[index] = (count.latency[index] ?? 0) + 1
+      countOne(count, durationMs)
+      if (connector === null) return
+      const kind = { connectorId: call.connectorId, method, tool: message.tool, client: call.client, outcome }
+      remember(principalId, { ...kind, count, methodCount })
     },
 
     take() {
       const taken = { counts: [...waiting.values()], methods: [...methods.values()], dropped }
       waiting = new Map()
       methods = new Map()
+      recent.clear()
       dropped = 0
       return taken
     },
@@ -154,6 +201,16 @@ export function createCallTally(clock: Clock, bounds: TallyBounds = defaultTally
       }
     },
   }
+}
+
+const nothing: readonly Recent[] = []
+
+function countOne(count: CallCount, durationMs: number): void {
+  count.calls += 1
+  if (endless.has(count.method)) return
+  count.totalMs += durationMs
+  const index = latencyClass(durationMs)
+  count.latency[index] = (count.latency[index] ?? 0) + 1
 }
 
 function keyOf(hour: number, connectorId: string | null, ...names: readonly string[]): string {

@@ -2,6 +2,7 @@ import { type LoggerOptions, type Logger as PinoLogger, pino } from 'pino'
 import { AppError } from '../kernel/app-error.ts'
 import { epochMs } from '../kernel/clock.ts'
 import { currentTrace } from '../kernel/trace-context.ts'
+import { createLineBuffer } from './line-buffer.ts'
 
 export type Logger = Pick<PinoLogger, 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal'> & {
   child(bindings: Record<string, unknown>): Logger
@@ -79,13 +80,12 @@ export function createLogger(level: string, destination?: { write(line: string):
 }
 
 /**
- * Lines are written together, since a write for each would cost a fifth of what a relayed call costs: when there are
- * 3.5 KB, ten times a second, with each error, and when the process ends. A pipe takes 4 KB in one piece (POSIX, PIPE_BUF):
- * lines of processes that share it do not end up inside one another. Written at once, as Node writes to pipes itself:
- * handing a piece to another thread costs ten times what writing it does, and lines that nobody reads would pile up.
+ * Lines are written together, since a write for each would cost a fifth of what a relayed call costs; errors at once. Written
+ * here, as Node writes to pipes itself: handing a piece to another thread costs ten times what writing it does, and lines that
+ * nobody reads would pile up.
  */
 function bufferedLogger(options: LoggerOptions): Logger {
-  const destination = pino.destination({ dest: 1, sync: true, minLength: 3584, periodicFlush: 100 })
+  const destination = createLineBuffer(pino.destination({ dest: 1, sync: true }))
   const errorLevel = pino.levels.values.error ?? 50
   const hooks: LoggerOptions['hooks'] = {
     ...options.hooks,

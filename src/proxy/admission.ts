@@ -1,11 +1,12 @@
-import { createRateLimit } from '../access/rate-limit.ts'
+import { callerPlace } from '../access/caller-place.ts'
 import { AppError } from '../kernel/app-error.ts'
+import { type Clock, msOf } from '../kernel/clock.ts'
 import type { Principal } from '../kernel/principal.ts'
 import type { ProxyLimits } from './limits.ts'
 
 export type Admission = {
   /** Counts one more call of this principal. @throws AppError `rate_limited` */
-  take(principal: Principal): Promise<void>
+  take(principal: Principal): void
   /**
    * Gives the call its place among those under way, of its principal at this connector and of everybody at the upstream.
    *
@@ -18,19 +19,19 @@ export type Admission = {
 
 type Bounds = Pick<ProxyLimits, 'callsPerSecond' | 'callsPerCaller' | 'callsPerUpstream'>
 
-const windowSeconds = 10
+const windowMs = 10_000
 
 /** How much one principal may ask of this process, and this process of one upstream (PX-17). Each process counts for itself. */
-export function createAdmission({ callsPerSecond, callsPerCaller, callsPerUpstream }: Bounds): Admission {
-  const rate = createRateLimit({ points: callsPerSecond * windowSeconds, seconds: windowSeconds })
+export function createAdmission({ callsPerSecond, callsPerCaller, callsPerUpstream }: Bounds, clock: Clock): Admission {
+  const rate = createRate(callsPerSecond, clock)
   const byCaller = createCounts()
   const byUpstream = createCounts()
 
   return {
-    take: (principal) => rate.take(principal.id),
+    take: (principal) => rate(principal.id),
 
     enter(principal, connectorId, origin) {
-      const caller = byCaller(`${principal.id} ${connectorId}`)
+      const caller = byCaller(callerPlace(principal, connectorId))
       const upstream = byUpstream(origin)
       if (caller.underWay >= callsPerCaller) {
         throw new AppError('too_many_calls', 'too many calls under way', { meta: { callsPerCaller } })
@@ -46,6 +47,32 @@ export function createAdmission({ callsPerSecond, callsPerCaller, callsPerUpstre
         upstream.underWay -= 1
       }
     },
+  }
+}
+
+/**
+ * Counts calls in windows of ten seconds, which are the same for all callers. Not the limiter of the API: that one answers by a
+ * promise, and starts a timer for each caller.
+ */
+function createRate(callsPerSecond: number, clock: Clock): (key: string) => void {
+  const most = callsPerSecond === 0 ? Number.POSITIVE_INFINITY : (callsPerSecond * windowMs) / 1000
+  const taken = new Map<string, number>()
+  const nowMs = msOf(clock)
+  let endsAt = 0
+  return (key) => {
+    const now = nowMs()
+    // a clock that was set back must not keep anybody waiting for longer than a window
+    if (now >= endsAt || now < endsAt - windowMs) {
+      taken.clear()
+      endsAt = now + windowMs
+    }
+    const count = (taken.get(key) ?? 0) + 1
+    if (count > most) {
+      throw new AppError('rate_limited', 'too many calls in a short time', {
+        meta: { retryAfterSeconds: Math.ceil((endsAt - now) / 1000), callsPerSecond },
+      })
+    }
+    taken.set(key, count)
   }
 }
 

@@ -1,7 +1,7 @@
-import { readCredential } from '../access/authenticate.ts'
+import { credentialIn } from '../access/authenticate.ts'
 import type { VerifyCaller } from '../access/caller.ts'
 import { clientAddress } from '../access/client-address.ts'
-import type { VerifyCallerOf } from '../access/known-callers.ts'
+import type { FindCallerOf, VerifyCallerOf } from '../access/known-callers.ts'
 import type { WrongKeys } from '../access/wrong-keys.ts'
 import { claimsToBeOurs } from '../authorization-server/read-access-token.ts'
 import type { VerifyAccessToken } from '../authorization-server/verify-access-token.ts'
@@ -15,7 +15,7 @@ type Deps = {
 }
 
 /** Whose credential that is at an MCP endpoint: an access token of our own for just this connector, or whatever the API takes. */
-export function createVerifyMcpCaller({ verifyCaller, verifyAccessToken, publicUrl }: Deps): VerifyCallerOf {
+export function createVerifyMcpCaller({ verifyCaller, verifyAccessToken, publicUrl }: Deps): FindCallerOf {
   return (credential, connectorId) =>
     claimsToBeOurs(publicUrl, credential) ? verifyAccessToken(credential, connectorId) : verifyCaller(credential)
 }
@@ -29,8 +29,8 @@ type CallerDeps = {
 
 /** Who calls an MCP endpoint, by the credential in the request. */
 export function createAuthenticateCaller({ verify, wrongKeys, trustedProxies }: CallerDeps): AuthenticateCaller {
-  return async (request, connectorId) => {
-    const credential = readCredential(request)
+  return (request, authorization, connectorId) => {
+    const credential = credentialIn(authorization)
     if (credential === null) throw new AppError('unauthenticated', 'no credentials', { meta: { reason: 'missing' } })
     return wrongKeys({
       credential,

@@ -13,6 +13,8 @@ export type McpCall = CallFacts & {
   readonly requestId: string
   /** Begun once the caller is known. */
   span: Span
+  /** To be told when the answer is over, or its reader gone. */
+  whenOver: (() => void) | null
 }
 
 /** The record of a request that has just come in. */
@@ -29,6 +31,7 @@ export function newCall(requestId: string, path: string, connectorId: string): M
     isForwarded: false,
     failure: null,
     span: noSpan,
+    whenOver: null,
   }
 }
 
@@ -50,8 +53,7 @@ export function writeAnswer(
 ): void {
   if (response.destroyed || response.headersSent) return
   const { status, body = '' } = answer
-  const head = [...headers, ...commonHeaders]
-  if (answer.headers !== undefined) head.push(...answer.headers)
+  const head = headers.concat(commonHeaders, answer.headers ?? [])
   // RFC 9110 section 8.6: no Content-Length with 204.
   if (status !== 204) head.push('content-length', String(Buffer.byteLength(body)))
   response.writeHead(status, head)

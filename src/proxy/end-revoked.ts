@@ -52,7 +52,7 @@ export function endRevoked({ changes, authenticate, resolveUpstream, visit, cloc
 
   async function judge({ request, target }: UnderWay): Promise<Verdict> {
     try {
-      const caller = await authenticate(request, target.connectorId)
+      const caller = await authenticate(request, request.headers.authorization ?? null, target.connectorId)
       const resolution = await resolveUpstream(caller.principal, target.connectorId)
       if (resolution.kind === 'needs_connection') return { error: new AppError('not_connected', 'connection ended') }
       const { connectionId, grantEpoch } = resolution.target

@@ -97,7 +97,7 @@ const noBody = Buffer.alloc(0)
  * The order of checks: method, origin, headers, who calls, where to, body, session. Then the call is relayed.
  */
 export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
-  const { authenticate, resolveUpstream, publicUrl, tracing, log } = deps
+  const { authenticate, resolveUpstream, publicUrl, clock, tracing, log } = deps
   const limits: ProxyLimits = { ...defaultProxyLimits, ...deps.limits }
   const limitBytes = limits.maxRequestBytes
   const heartbeat = createHeartbeat<Beating & UnderWay>(limits)
@@ -105,7 +105,7 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
   const origins = createOriginPolicy(publicUrl, deps.allowedOrigins)
   const sessions = createSessionBinding(deps.sessionKeys)
   const clients = createSessionClients()
-  const admission = createAdmission(limits)
+  const admission = createAdmission(limits, clock)
   const ownSession = createOwnSession({ ...deps, sessions, limits })
   const proofs = createForwardingProofs({ keys: deps.vault.deriveKeys('mcp-forward'), clock: deps.clock })
   const placeProofs = createPlaceProofs({ keys: deps.vault.deriveKeys('mcp-place'), place: deps.place })
@@ -139,24 +139,33 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
     writeAnswer(reply, { status: 204, headers: [proofHeader, proof] })
   }
 
-  /** Waits only for what is not remembered: for most calls, for the body and for the upstream's answer. */
-  async function serve({ request, method, head, reply }: Incoming): Promise<void> {
+  /** Waits only for what is not remembered: for most calls, for the body and for the upstream's answer. @throws AppError */
+  function serve(incoming: Incoming): Promise<void> {
+    const { request, head, reply } = incoming
     if (head.duplicate !== null) {
       throw new AppError('invalid_request', 'duplicate header', {
         publicDetail: `The header ${head.duplicate} stands twice.`,
       })
     }
-    const caller = await authenticate(request, reply.call.connectorId)
+    const caller = authenticate(request, head.authorization, reply.call.connectorId)
+    return caller instanceof Promise
+      ? caller.then((known) => serveTraced(incoming, known))
+      : serveTraced(incoming, caller)
+  }
+
+  function serveTraced(incoming: Incoming, caller: Caller): Promise<void> {
+    const { head, reply } = incoming
     reply.call.principalId = caller.principal.id
     reply.call.tenantId = caller.principal.tenantId
     beginCallSpan(tracing, reply.call, head.forwarded)
-    await withinTrace(reply.call.span.context, () => serveCaller({ request, method, head, reply }, caller))
+    const { context } = reply.call.span
+    return context === null ? serveCaller(incoming, caller) : withinTrace(context, () => serveCaller(incoming, caller))
   }
 
   async function serveCaller({ request, method, head, reply }: Incoming, caller: Caller): Promise<void> {
     const { connectorId } = reply.call
     const { principal } = caller
-    if (!isForwarded({ method, head, reply })) await admission.take(principal)
+    if (!isForwarded({ method, head, reply })) admission.take(principal)
     const { contentLength } = head
     const reading = method === 'GET' ? noBody : readRequestBody(request, { contentLength, limitBytes })
     const found = resolveUpstream(principal, connectorId)
@@ -171,10 +180,10 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
     const origin = resolution.kind === 'usable' ? addressOf(resolution.target.url).origin : `none:${connectorId}`
     const leave = admission.enter(principal, connectorId, origin)
     let call: AdmittedCall | null = null
-    response.on('close', () => {
+    reply.call.whenOver = () => {
       leave()
       call?.relaying?.callerGone()
-    })
+    }
 
     if (mayAnswerUs(head, body)) {
       const settled = await ownSession.settle({ reply, principal, method, head, body })

@@ -1,22 +1,22 @@
-import type { IncomingHttpHeaders } from 'node:http'
 import type { Caller } from '../access/caller.ts'
 import type { Resolution, UpstreamTarget } from '../connections/resolve-upstream.ts'
 import type { Principal } from '../kernel/principal.ts'
 import type { Challenge } from '../upstream/challenge.ts'
 
 /**
- * Tells who calls a connector, from the request's credentials.
+ * Tells who calls a connector, from the request's credentials: at once when that is remembered.
  *
  * @throws AppError `unauthenticated`, `invalid_request`, `forbidden`, `rate_limited`
  */
 export type AuthenticateCaller = (
   request: {
-    readonly headers: IncomingHttpHeaders
     readonly rawHeaders: string[]
     readonly socket: { readonly remoteAddress?: string | undefined }
   },
+  /** The request's one header of that name. */
+  authorization: string | null,
   connectorId: string,
-) => Promise<Caller>
+) => Caller | Promise<Caller>
 
 /**
  * Finds the connection that serves this caller at this connector: at once when that is remembered.

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { performance } from 'node:perf_hooks'
 import type { Caller } from '../access/caller.ts'
 import type { Resolution, UpstreamTarget } from '../connections/resolve-upstream.ts'
 import { AppError } from '../kernel/app-error.ts'

@@ -1,7 +1,14 @@
 import { proofHeader } from './forwarding-proof.ts'
 
 /** Headers of which two would let two readers see two different requests. */
-const singletons = new Set(['content-type', 'mcp-session-id', 'mcp-protocol-version', 'last-event-id', 'origin'])
+const singletons = new Set([
+  'authorization',
+  'content-type',
+  'mcp-session-id',
+  'mcp-protocol-version',
+  'last-event-id',
+  'origin',
+])
 
 /** What passes besides the `mcp-*` family. An allow-list: what is not named here stays here. */
 const forwarded = new Set(['accept', 'content-type', 'last-event-id', 'traceparent'])

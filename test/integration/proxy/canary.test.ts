@@ -152,7 +152,7 @@ describe('secrets that are planted in a call', () => {
     expect(JSON.stringify(upstream.received)).to.include(canary)
   })
 
-  // @guards src/access/authenticate.ts:readCredential
+  // @guards src/proxy/request-headers.ts:readRequestHead
   it('TK-07: a second Authorization is refused, and goes nowhere', async () => {
     const body = '{}'
     const text = await sendBytes(

@@ -206,7 +206,7 @@ describe('MCP endpoint, what goes upstream', () => {
       expect(answer.status).to.equal(401)
     })
 
-    // @guards src/access/authenticate.ts:readCredential
+    // @guards src/proxy/request-headers.ts:readRequestHead
     it('TK-07: two Authorization headers are answered 400', async () => {
       const twice = `Authorization: Bearer ${keys.alice}\r\nAuthorization: Bearer ${keys.bob}\r\n`
       const path = new URL(started.url).pathname

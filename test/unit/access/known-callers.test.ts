@@ -52,7 +52,10 @@ describe('createKnownCallers', () => {
     asked = 0
     answer = callerOf(null)
   })
-  const refusal = (call: Promise<unknown>) => call.then(() => 'passed').catch((error: AppError) => error.code)
+  const refusal = (call: unknown) =>
+    Promise.resolve(call)
+      .then(() => 'passed')
+      .catch((error: AppError) => error.code)
 
   it('asks once for a credential, and again when its key or principal has changed', async () => {
     const verify = create()
