@@ -55,6 +55,8 @@ export type FrontDoor = {
   readonly handle: Handler
   /** How many requests are being answered, open streams included. */
   inFlight(): number
+  /** How many have come so far. */
+  received(): number
   /** From now on every answer ends its connection: the next request of that client goes to another process. */
   retire(): void
   /** Resolves once nothing is being answered. */
@@ -102,6 +104,7 @@ export function createFrontDoor(deps: FrontDoorDeps): FrontDoor {
   const hosts = new Set([deps.publicUrl.host, ...deps.allowedHosts].map((host) => host.toLowerCase()))
   const waiting: (() => void)[] = []
   let inFlight = 0
+  let received = 0
   let isRetired = false
 
   function watch(request: IncomingMessage, response: ServerResponse, record: McpCall): void {
@@ -109,6 +112,7 @@ export function createFrontDoor(deps: FrontDoorDeps): FrontDoor {
     const surface = surfaceOf(record)
     const startedAt = now()
     inFlight += 1
+    received += 1
     metrics.began(surface)
     response.on('close', () => {
       inFlight -= 1
@@ -151,6 +155,7 @@ export function createFrontDoor(deps: FrontDoorDeps): FrontDoor {
   return {
     handle,
     inFlight: () => inFlight,
+    received: () => received,
     retire: () => {
       isRetired = true
     },

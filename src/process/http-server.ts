@@ -1,9 +1,9 @@
 import { createServer, type Server } from 'node:http'
-import { setTimeout as delay } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import type { App } from '../app.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Timings } from '../config/timings.ts'
-import { serverOptions } from '../http/front-door.ts'
+import { type FrontDoor, serverOptions } from '../http/front-door.ts'
 import type { ReadinessReport } from '../http/readiness-report.ts'
 import { PortError } from './port-error.ts'
 
@@ -14,9 +14,9 @@ export type HttpServer = {
   readonly readiness: () => Promise<ReadinessReport>
   /**
    * Ends in order (REL-19): readiness goes, and whoever still comes is told to open a new connection next time; balancers
-   * get time to notice; nothing new is taken, idle connections are closed, and streams that only listen end at their next
-   * event boundary; requests under way are finished. What is still open when that time is up ends, streams at an event
-   * boundary.
+   * get time to notice; once nothing comes any more nothing new is taken, idle connections are closed, and streams that
+   * only listen end at their next event boundary; requests under way are finished. What is still open when that time is up
+   * ends, streams at an event boundary.
    */
   close(): Promise<void>
 }
@@ -46,6 +46,7 @@ export async function startHttpServer(app: App, settings: Settings, timings: Tim
       isShuttingDown = true
       frontDoor.retire()
       await delay(timings.noticeMs)
+      await untilQuiet(frontDoor, timings.noticeMs / 10)
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       server.closeIdleConnections()
       peerServer?.close()
@@ -59,6 +60,23 @@ export async function startHttpServer(app: App, settings: Settings, timings: Tim
       await closed
       mcpEndpoint.stop()
     },
+  }
+}
+
+/** So many times as long as the quiet has to last is waited for it. */
+const quietTries = 4
+
+/**
+ * Waits until nothing has come for `ms` milliseconds: a request that arrives on a connection just when that is closed is lost, and
+ * clients do not repeat a POST. Each that comes by now takes its connection away, so they become fewer. With traffic that
+ * does not end it waits a few times as long.
+ */
+async function untilQuiet({ received }: Pick<FrontDoor, 'received'>, ms: number): Promise<void> {
+  for (let tried = 0, before = -1; tried < quietTries && before !== received(); tried += 1) {
+    before = received()
+    await delay(ms)
+    // what a busy process has not read yet is read in between: timers come before sockets
+    await nextTurn()
   }
 }
 
