@@ -57,8 +57,10 @@ export type FrontDoor = {
   inFlight(): number
   /** How many have come so far. */
   received(): number
-  /** From now on every answer ends its connection: the next request of that client goes to another process. */
+  /** From now on every answer that begins ends its connection, and says so: the next request of that client goes to another process. */
   retire(): void
+  /** From now on connections end with what is under way on them, whatever was promised when that began. */
+  finish(): void
   /** Resolves once nothing is being answered. */
   idle(): Promise<void>
 }
@@ -106,6 +108,7 @@ export function createFrontDoor(deps: FrontDoorDeps): FrontDoor {
   let inFlight = 0
   let received = 0
   let isRetired = false
+  let isFinishing = false
 
   function watch(request: IncomingMessage, response: ServerResponse, record: McpCall): void {
     const { path } = record
@@ -116,8 +119,8 @@ export function createFrontDoor(deps: FrontDoorDeps): FrontDoor {
     metrics.began(surface)
     response.on('close', () => {
       inFlight -= 1
-      // an answer that began before we were told to end promised to keep the connection: the next request would come in vain
-      if (isRetired) request.socket.destroySoon()
+      // not before: who was promised the connection may be sending the next request on it
+      if (isFinishing) request.socket.destroySoon()
       if (inFlight === 0) for (const resolve of waiting.splice(0)) resolve()
       recordEnd(record, {
         surface,
@@ -158,6 +161,9 @@ export function createFrontDoor(deps: FrontDoorDeps): FrontDoor {
     received: () => received,
     retire: () => {
       isRetired = true
+    },
+    finish: () => {
+      isFinishing = true
     },
     idle: () => (inFlight === 0 ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve))),
   }

@@ -47,6 +47,7 @@ export async function startHttpServer(app: App, settings: Settings, timings: Tim
       frontDoor.retire()
       await delay(timings.noticeMs)
       await untilQuiet(frontDoor, timings.noticeMs / 10)
+      frontDoor.finish()
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       server.closeIdleConnections()
       peerServer?.close()

@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { promisify } from 'node:util'
 import { expect } from 'chai'
+import { Agent, request } from 'undici'
 import { createFrontDoor, type FrontDoor, requestRecord, serverOptions } from '../../src/http/front-door.ts'
 import { createLogger } from '../../src/log/logger.ts'
 import { createMetrics, type Metrics } from '../../src/metrics/metrics.ts'
@@ -233,5 +235,39 @@ describe('createFrontDoor', () => {
     await idle
     expect(door.inFlight()).to.equal(0)
     await Promise.allSettled(answers)
+  })
+
+  describe('when it retires', () => {
+    let agent: Agent
+    beforeEach(() => {
+      agent = new Agent({ connections: 1 })
+    })
+    afterEach(() => agent.destroy())
+
+    const ask = async () => {
+      const headers = { host: `localhost:${port}` }
+      const answer = await request(`http://127.0.0.1:${port}/`, { method: 'POST', dispatcher: agent, headers })
+      await answer.body.dump()
+      return `${answer.statusCode} ${answer.headers.connection}`
+    }
+    const connections = () => promisify(server.getConnections.bind(server))()
+
+    // @guards src/http/front-door.ts:createFrontDoor
+    it('REL-19: takes the next request on a connection that was promised, and says that it ends', async () => {
+      koa = (_request, response) => {
+        door.retire()
+        response.end('begun before')
+      }
+      expect([await ask(), await ask()]).to.deep.equal(['200 keep-alive', '200 close'])
+    })
+
+    it('ends connections with what is under way on them once it finishes', async () => {
+      koa = (_request, response) => {
+        door.finish()
+        response.end('begun before')
+      }
+      expect(await ask()).to.equal('200 keep-alive')
+      await until('its end', async () => (await connections()) === 0, 2000)
+    })
   })
 })
