@@ -95,7 +95,7 @@ export function createApp(options: AppOptions) {
 
   const vault = createVault(readKeyring(settings.ENCRYPTION_KEYS, settings.DATA_DIR))
   const outside = createOutside({ settings, env, timings, egress, tracing })
-  const { presets, addressPolicy, dispatcher, fetch, probe, discover, clientMetadataUrl } = outside
+  const { presets, addressPolicy, dispatcher, fetch, post, probe, discover, clientMetadataUrl } = outside
   const background = createBackground(log)
   const metrics = createMetrics()
 
@@ -112,7 +112,7 @@ export function createApp(options: AppOptions) {
 
   const clientKeys = createStoredKeys({ store: storage.clientKeys, vault, purpose: 'client', changes, clock })
   const registerClient = createRegisterClient({ fetch, jwksUri: new URL(clientKeysPath, publicUrl).href })
-  const tokenEndpoint = createTokenEndpoint({ fetch, clock, signingKey: clientKeys.signing })
+  const tokenEndpoint = createTokenEndpoint({ post, clock, signingKey: clientKeys.signing })
 
   const caller = composeAccess({ settings, access, fetch, clock })
   const findClient = createFindClient({ registrations, presets, presetPins, vault })

@@ -4,8 +4,9 @@ import { type AddressPolicy, createAddressPolicy } from '../egress/address-polic
 import type { LookupAddresses } from '../egress/guarded-connector.ts'
 import { createGuardedDispatcher } from '../egress/guarded-dispatcher.ts'
 import { createGuardedFetch } from '../egress/guarded-fetch.ts'
+import { createGuardedPost } from '../egress/guarded-post.ts'
 import { createOpenWebSocket } from '../egress/open-websocket.ts'
-import { createTracedFetch } from '../egress/traced-fetch.ts'
+import { createTracedFetch, createTracedPost } from '../egress/traced-fetch.ts'
 import { noTracing, type Tracing } from '../kernel/tracing.ts'
 import { clientMetadataUrl } from '../upstream/client-metadata-document.ts'
 import { createDiscover } from '../upstream/discover.ts'
@@ -47,6 +48,7 @@ export function createOutside({ settings, env, timings, egress = {}, tracing = n
     ...connecting,
   })
   const fetch = createTracedFetch(createGuardedFetch({ policy: addressPolicy, dispatcher }), tracing)
+  const post = createTracedPost(createGuardedPost({ policy: addressPolicy, dispatcher }), tracing)
   const openWebSocket = createOpenWebSocket({ policy: addressPolicy, dispatcher })
   const openTransport = createLegacyTransports({ fetch, openWebSocket })
   return {
@@ -54,6 +56,7 @@ export function createOutside({ settings, env, timings, egress = {}, tracing = n
     addressPolicy,
     dispatcher,
     fetch,
+    post,
     openTransport,
     probe: createProbe({ fetch, openTransport, totalMs: timings.probeMs }),
     discover: createDiscover({

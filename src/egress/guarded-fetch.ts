@@ -1,22 +1,20 @@
-import type { Dispatcher } from 'undici'
-import type { AddressPolicy } from './address-policy.ts'
-import { egressError, toEgressError } from './egress-failure.ts'
-import { type Exchange, type ExchangeRequest, type RunningExchange, startExchange } from './exchange.ts'
+import type { Exchange, ExchangeRequest } from './exchange.ts'
+import {
+  createDeadline,
+  type ExchangeBounds,
+  type GuardDeps,
+  refuseAnswer,
+  startGuarded,
+  userAgent,
+} from './guarded-exchange.ts'
 
-export type GuardedRequestInit = RequestInit & {
-  /** Largest body accepted, in bytes (default 128 KB). */
-  readonly maxBytes?: number
-  /** For everything, redirects and the last byte of the body included (default 15000). */
-  readonly totalMs?: number
-  /** From a request to the last header of its answer (default 10000). */
-  readonly headersMs?: number
-  /** Redirects to follow, for GET only (default 0: a redirect is an error). */
-  readonly maxRedirects?: number
-  /** Hands the answer over at its headers; cap and deadline go on applying to its body. */
-  readonly stream?: boolean
-  /** Lets the socket serve the next request to that origin as well, for a few seconds (default false). */
-  readonly keepSocket?: boolean
-}
+export type GuardedRequestInit = RequestInit &
+  ExchangeBounds & {
+    /** Redirects to follow, for GET only (default 0: a redirect is an error). */
+    readonly maxRedirects?: number
+    /** Hands the answer over at its headers; cap and deadline go on applying to its body. */
+    readonly stream?: boolean
+  }
 
 /**
  * Requests one URL under the guard. Fits wherever a `fetch` may be given: openid-client's `[customFetch]`, the MCP
@@ -28,87 +26,34 @@ export type GuardedRequestInit = RequestInit & {
  */
 export type GuardedFetch = (url: URL | string, init?: GuardedRequestInit) => Promise<Response>
 
-export type GuardedFetchDeps = { readonly policy: AddressPolicy; readonly dispatcher: Dispatcher }
-
-const defaultMaxBytes = 128 * 1024
-const defaultTotalMs = 15_000
-const defaultHeadersMs = 10_000
-/** Some front ends turn away requests that do not say who they are. */
-const userAgent = 'Patchbay'
 const bodilessStatuses = new Set([204, 205, 304])
 
-export function createGuardedFetch({ policy, dispatcher }: GuardedFetchDeps): GuardedFetch {
-  const start = (request: ExchangeRequest, init: GuardedRequestInit): RunningExchange => {
-    try {
-      policy.checkUrl(request.url)
-    } catch (error) {
-      throw toEgressError(error, { url: request.url, isRequestSent: false })
-    }
-    return startExchange(dispatcher, request, {
-      maxBytes: init.maxBytes ?? defaultMaxBytes,
-      headersMs: init.headersMs ?? defaultHeadersMs,
-      isSocketKept: init.keepSocket ?? false,
-    })
-  }
-
+export function createGuardedFetch(deps: GuardDeps): GuardedFetch {
   return async (target, init = {}) => {
-    const bounds = createBounds(init)
+    const deadline = createDeadline(init.totalMs, init.signal)
     let isHandedOver = false
     try {
       let redirectsLeft = (init.method ?? 'GET') === 'GET' ? (init.maxRedirects ?? 0) : 0
       let request = toRequest(new URL(target), init)
       for (;;) {
-        const running = start(request, init)
-        bounds.watch(running, request.url)
+        const running = startGuarded(deps, request, init)
+        deadline.watch(running, request.url)
         const exchange = await running.opened
-        const refuse = (reason: string): never => {
-          const error = egressError('upstream_protocol_error', reason, { url: request.url, isRequestSent: true })
-          running.abort(error)
-          throw error
-        }
-        if (exchange.status > 599) return refuse('status')
+        if (exchange.status > 599) return refuseAnswer(running, request.url, 'status')
         if (exchange.status < 300 || exchange.status > 399) {
           isHandedOver = init.stream === true
-          if (isHandedOver) void running.ended.then(bounds.clear)
+          if (isHandedOver) void running.ended.then(deadline.clear)
           return await toResponse(exchange, request, isHandedOver)
         }
         const next = redirectsLeft > 0 ? redirectTarget(exchange, request.url) : null
-        if (next === null) return refuse('redirect')
+        if (next === null) return refuseAnswer(running, request.url, 'redirect')
         redirectsLeft -= 1
         running.abort(new DOMException('followed a redirect', 'AbortError'))
         request = followTo(next, request)
       }
     } finally {
-      if (!isHandedOver) bounds.clear()
+      if (!isHandedOver) deadline.clear()
     }
-  }
-}
-
-/** The one deadline of a call and the caller's own signal, laid over each hop. */
-type Bounds = { watch(running: RunningExchange, url: URL): void; clear(): void }
-
-function createBounds({ signal, totalMs = defaultTotalMs }: GuardedRequestInit): Bounds {
-  if (signal?.aborted) throw signal.reason
-  let end: (() => void) | undefined
-  let isOver = false
-  const finish = (): void => {
-    isOver = true
-    end?.()
-  }
-  const timer = setTimeout(finish, totalMs)
-  signal?.addEventListener('abort', finish)
-  return {
-    watch: (running, url) => {
-      end = () => {
-        const facts = { url, isRequestSent: running.isRequestSent() }
-        running.abort(signal?.aborted ? signal.reason : egressError('upstream_timeout', 'total', facts))
-      }
-      if (isOver) end()
-    },
-    clear: () => {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', finish)
-    },
   }
 }
 

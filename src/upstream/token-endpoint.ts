@@ -4,12 +4,11 @@ import {
   authorizationCodeGrant,
   ClientError,
   Configuration,
-  clientCredentialsGrant,
   customFetch,
-  refreshTokenGrant,
   tokenRevocation,
 } from 'openid-client'
-import type { GuardedFetch, GuardedRequestInit } from '../egress/guarded-fetch.ts'
+import type { ExchangeBounds } from '../egress/guarded-exchange.ts'
+import type { GuardedPost } from '../egress/guarded-post.ts'
 import { AppError } from '../kernel/app-error.ts'
 import { type Clock, systemClock } from '../kernel/clock.ts'
 import type { Secret } from '../kernel/secret.ts'
@@ -95,61 +94,60 @@ export type TokenEndpoint = {
   /**
    * Asks for a token to be revoked (RFC 7009), within 5 seconds. What the server answers does not matter.
    *
-   * @throws AppError of the guarded fetch when it could not be asked
+   * @throws AppError of the guarded post when it could not be asked
    */
   revoke(revocation: Revocation): Promise<void>
 }
 
 export type TokenEndpointDeps = {
-  readonly fetch: GuardedFetch
+  readonly post: GuardedPost
   readonly clock?: Clock
   /** Signs the assertions of clients with `private_key_jwt`; without it there must be none such. */
   readonly signingKey?: () => Promise<SigningKey>
 }
 
 const maxBytes = 64 * 1024
-type Sending = Pick<GuardedRequestInit, 'totalMs' | 'maxBytes' | 'keepSocket'>
 /** A code is good for one request, so it gets a socket that is surely fresh. */
-const exchanging: Sending = { totalMs: 15_000, maxBytes }
+const exchanging: ExchangeBounds = { totalMs: 15_000, maxBytes }
 /** A refresh that met a dying socket is tried once more; a new TLS connection for each would be most of its cost. */
-const refreshing: Sending = { totalMs: 12_000, maxBytes, keepSocket: true }
+const refreshing: ExchangeBounds = { totalMs: 12_000, maxBytes, keepSocket: true }
 const revokeMs = 5000
+const formType = 'application/x-www-form-urlencoded;charset=UTF-8'
 
 /**
- * Speaks to token and revocation endpoints. openid-client builds and authenticates the requests and judges callbacks;
- * the answers are read by `classifyTokenAnswer`, since a strict parser takes offence at much that works in the world
- * (errors with status 200, `expires_in` as text, ID tokens that nobody asked for) and tells too little apart. To
+ * Speaks to token and revocation endpoints. openid-client authenticates the client in all requests, judges callbacks and builds
+ * what comes of them; the answers are read by `classifyTokenAnswer`, since a strict parser takes offence at much that works in
+ * the world (errors with status 200, `expires_in` as text, ID tokens that nobody asked for) and tells too little apart. To
  * openid-client each answer is therefore a stand-in that it has no quarrel with.
  */
 export function createTokenEndpoint(deps: TokenEndpointDeps): TokenEndpoint {
-  const { fetch, clock = systemClock, signingKey = noSigningKey } = deps
+  const { post, clock = systemClock, signingKey = noSigningKey } = deps
 
-  /** Lets openid-client send one token request, and judges what comes back. */
-  const request = async (
-    server: Refresh['server'] & Partial<AuthorizationServer>,
-    client: Client,
-    sending: Sending,
-    send: (config: Configuration) => Promise<unknown>,
-  ): Promise<TokenOutcome | null> => {
-    let outcome: TokenOutcome | null = null
-    const config = await configure(server, client, signingKey)
-    config[customFetch] = async (url, { method, headers, body }) => {
-      outcome = classifyTokenAnswer(await ask(url, { method, headers, body: formOf(body), ...sending }))
-      return Response.json({ access_token: 'stand-in', token_type: 'bearer' })
-    }
-    await send(config)
-    return outcome
-  }
-
-  const ask = async (...request: Parameters<GuardedFetch>): Promise<TokenAnswer> => {
+  const ask = async (...request: Parameters<GuardedPost>): Promise<TokenAnswer> => {
     try {
-      const response = await fetch(...request)
-      const retryAfter = response.headers.get('retry-after')
-      return { kind: 'answer', status: response.status, body: await response.text(), retryAfter, at: clock.now() }
+      const { status, headers, text } = await post(...request)
+      return { kind: 'answer', status, body: text, retryAfter: headers.get('retry-after'), at: clock.now() }
     } catch (error) {
       if (error instanceof AppError) return { kind: 'failure', error }
       throw error
     }
+  }
+
+  /**
+   * A grant that is one form (RFC 6749 sections 4.4 and 6): there is no callback to judge, and what openid-client would make of
+   * a stand-in answer costs more than the request, a thousand times a second.
+   */
+  const requestGrant = async (
+    { issuer, tokenEndpoint }: Refresh['server'],
+    client: Client,
+    parameters: Readonly<Record<string, string>>,
+  ): Promise<TokenOutcome> => {
+    const form = new URLSearchParams(parameters)
+    const authorization = new Headers()
+    const authenticate = await clientAuthentication(client, signingKey)
+    await authenticate({ issuer, token_endpoint: tokenEndpoint }, { client_id: client.clientId }, form, authorization)
+    const headers = { accept: 'application/json', 'content-type': formType, ...Object.fromEntries(authorization) }
+    return classifyTokenAnswer(await ask(tokenEndpoint, { headers, body: form.toString(), ...refreshing }))
   }
 
   return {
@@ -158,13 +156,17 @@ export function createTokenEndpoint(deps: TokenEndpointDeps): TokenEndpoint {
       callback.search = callbackParameters.toString()
       for (const name of unasked) callback.searchParams.delete(name)
       try {
-        const outcome = await request(server, client, exchanging, (config) =>
-          authorizationCodeGrant(
-            config,
-            callback,
-            { expectedState, pkceCodeVerifier: codeVerifier.reveal() },
-            server.resource === null ? {} : { resource: server.resource },
-          ),
+        let outcome: TokenOutcome | null = null
+        const config = await configure(server, client, signingKey)
+        config[customFetch] = async (url, { headers, body }) => {
+          outcome = classifyTokenAnswer(await ask(url, { headers, body: formOf(body), ...exchanging }))
+          return Response.json({ access_token: 'stand-in', token_type: 'bearer' })
+        }
+        await authorizationCodeGrant(
+          config,
+          callback,
+          { expectedState, pkceCodeVerifier: codeVerifier.reveal() },
+          server.resource === null ? {} : { resource: server.resource },
         )
         return toExchangeResult(outcome)
       } catch (error) {
@@ -174,30 +176,25 @@ export function createTokenEndpoint(deps: TokenEndpointDeps): TokenEndpoint {
       }
     },
 
-    async refresh({ server, client, refreshToken, resource, scopes }) {
-      const outcome = await request(server, client, refreshing, (config) =>
-        refreshTokenGrant(config, refreshToken.reveal(), {
-          ...(resource === null ? {} : { resource }),
-          ...(scopes === undefined ? {} : { scope: scopes.join(' ') }),
-        }),
-      )
-      return outcome ?? { kind: 'malformed' }
-    },
+    refresh: ({ server, client, refreshToken, resource, scopes }) =>
+      requestGrant(server, client, {
+        grant_type: 'refresh_token',
+        refresh_token: refreshToken.reveal(),
+        ...(resource === null ? {} : { resource }),
+        ...(scopes === undefined ? {} : { scope: scopes.join(' ') }),
+      }),
 
-    async clientCredentials({ server, client, resource, scopes }) {
-      const outcome = await request(server, client, refreshing, (config) =>
-        clientCredentialsGrant(config, {
-          ...(resource === null ? {} : { resource }),
-          ...(scopes.length === 0 ? {} : { scope: scopes.join(' ') }),
-        }),
-      )
-      return outcome ?? { kind: 'malformed' }
-    },
+    clientCredentials: ({ server, client, resource, scopes }) =>
+      requestGrant(server, client, {
+        grant_type: 'client_credentials',
+        ...(resource === null ? {} : { resource }),
+        ...(scopes.length === 0 ? {} : { scope: scopes.join(' ') }),
+      }),
 
     async revoke({ server, client, token }) {
       const config = await configure(server, client, signingKey)
-      config[customFetch] = async (url, { method, headers, body }) => {
-        await fetch(url, { method, headers, body: formOf(body), totalMs: revokeMs, maxBytes })
+      config[customFetch] = async (url, { headers, body }) => {
+        await post(url, { headers, body: formOf(body), totalMs: revokeMs, maxBytes })
         return new Response(null, { status: 200 })
       }
       try {
@@ -238,8 +235,8 @@ async function configure(
   return config
 }
 
-function formOf(body: unknown): URLSearchParams {
-  if (body instanceof URLSearchParams) return body
+function formOf(body: unknown): string {
+  if (body instanceof URLSearchParams) return body.toString()
   throw new TypeError('openid-client sends forms to these endpoints')
 }
 

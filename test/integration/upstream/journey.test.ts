@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import type { GuardedFetch } from '../../../src/egress/guarded-fetch.ts'
+import type { GuardedPost } from '../../../src/egress/guarded-post.ts'
 import { parseResourceUrl } from '../../../src/kernel/resource-url.ts'
 import { randomToken, Secret } from '../../../src/kernel/secret.ts'
 import { type Sandbox, startSandbox } from '../../../src/sandbox/sandbox.ts'
@@ -21,11 +22,12 @@ type Granted = { readonly server: AuthorizationServer; readonly client: Client; 
 
 describe('connecting to a server from its URL alone', () => {
   let fetch: GuardedFetch
+  let post: GuardedPost
   let openTransport: OpenLegacyTransport
   let close: () => Promise<void>
 
   before(() => {
-    ;({ fetch, openTransport, close } = openLoopbackFetch())
+    ;({ fetch, post, openTransport, close } = openLoopbackFetch())
   })
   after(() => close())
 
@@ -52,7 +54,7 @@ describe('connecting to a server from its URL alone', () => {
     const arrived = await person(
       buildAuthorizationUrl({ server, clientId: client.clientId, redirectUri, state, codeVerifier }),
     )
-    const result = await createTokenEndpoint({ fetch }).exchangeCode({
+    const result = await createTokenEndpoint({ post }).exchangeCode({
       server,
       client,
       redirectUri,
@@ -88,7 +90,7 @@ describe('connecting to a server from its URL alone', () => {
         expect(await probe(sandbox.url, tokens)).to.include({ kind: 'ok', protocolVersion: '2026-07-28' })
         expect(tokens.expiresInSeconds).to.equal(60)
 
-        const endpoint = createTokenEndpoint({ fetch })
+        const endpoint = createTokenEndpoint({ post })
         const { refreshToken } = tokens
         if (refreshToken === undefined) throw new Error('no refresh token')
         const refreshed = await endpoint.refresh({ server, client, refreshToken, resource: server.resource })
@@ -121,7 +123,7 @@ describe('connecting to a server from its URL alone', () => {
       const { refreshToken } = tokens
       if (refreshToken === undefined) throw new Error('no refresh token')
       const stranger: Client = { clientId: 'nobody', tokenEndpointAuthMethod: 'none' }
-      const outcome = await createTokenEndpoint({ fetch }).refresh({
+      const outcome = await createTokenEndpoint({ post }).refresh({
         server,
         client: stranger,
         refreshToken,

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { createAddressPolicy } from '../../../src/egress/address-policy.ts'
 import { createGuardedDispatcher } from '../../../src/egress/guarded-dispatcher.ts'
-import { createGuardedFetch, type GuardedFetch } from '../../../src/egress/guarded-fetch.ts'
+import { createGuardedPost, type GuardedPost } from '../../../src/egress/guarded-post.ts'
 import { isAppError } from '../../../src/kernel/app-error.ts'
 import { Secret } from '../../../src/kernel/secret.ts'
 import type { AuthorizationServer } from '../../../src/upstream/authorization-server.ts'
@@ -24,14 +24,14 @@ const publicClient: Client = { clientId: 'us', tokenEndpointAuthMethod: 'none' }
 
 describe('createTokenEndpoint', () => {
   let as: ScriptedUpstream
-  let fetch: GuardedFetch
+  let post: GuardedPost
   let close: () => Promise<void>
   let endpoint: TokenEndpoint
 
   beforeEach(async () => {
     as = await startScriptedUpstream(() => respondJson(tokens))
-    ;({ fetch, close } = openLoopbackFetch())
-    endpoint = createTokenEndpoint({ fetch })
+    ;({ post, close } = openLoopbackFetch())
+    endpoint = createTokenEndpoint({ post })
   })
   afterEach(async () => {
     await close()
@@ -272,7 +272,7 @@ describe('createTokenEndpoint', () => {
         policy,
         lookup: async () => [{ address: '127.0.0.1', family: 4 }],
       })
-      const guarded = createTokenEndpoint({ fetch: createGuardedFetch({ policy, dispatcher }) })
+      const guarded = createTokenEndpoint({ post: createGuardedPost({ policy, dispatcher }) })
       const re = { issuer: 'https://as.example', tokenEndpoint: `https://as.example:${canary.port}/token` }
       const outcome = await guarded.refresh({
         server: re,
@@ -294,8 +294,8 @@ describe('createTokenEndpoint', () => {
 
     it('SS-08: ends when the server never answers', async () => {
       as.script(() => hang())
-      const quick: GuardedFetch = (url, init) => fetch(url, { ...init, totalMs: Math.min(init?.totalMs ?? 0, 150) })
-      endpoint = createTokenEndpoint({ fetch: quick })
+      const quick: GuardedPost = (url, init) => post(url, { ...init, totalMs: Math.min(init.totalMs ?? 0, 150) })
+      endpoint = createTokenEndpoint({ post: quick })
       expect(await refresh()).to.deep.equal({ kind: 'transient', isAmbiguous: true, reason: 'upstream_timeout' })
     })
   })
