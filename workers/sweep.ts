@@ -5,7 +5,7 @@ import type { Logger } from '../src/log/logger.ts'
 import type { RefreshQueue } from '../src/queue/refresh-queue.ts'
 
 type Deps = {
-  readonly due: Pick<DueStore, 'claim' | 'putBack'>
+  readonly due: Pick<DueStore, 'claim' | 'release'>
   readonly refreshQueue: Pick<RefreshQueue, 'add'>
   readonly clock: Clock
   readonly log: Logger
@@ -22,8 +22,8 @@ export type Sweep = {
 }
 
 /**
- * A claimed connection whose job got lost is found again after `claimMs`. Not all for each issuer, since each claim
- * writes a row: the job itself goes on with what else is due.
+ * An issuer whose job got lost is found again after `claimMs`. Not all of its connections are named: the job itself goes on with
+ * what else is due.
  */
 const claim: Claim = { perIssuer: 50, claimMs: 60_000 }
 
@@ -59,12 +59,12 @@ export function startSweep({ due, refreshQueue, clock, log, tracing, intervalMs,
     }
   }
 
-  /** What the queue does not take is due again at once, for a worker that reaches it. */
+  /** What the queue does not take may be claimed again at once, by a worker that reaches it. */
   async function enqueue(batches: readonly DueBatch[]): Promise<void> {
     try {
       await refreshQueue.add(batches)
     } catch (error) {
-      for (const { issuer, references } of batches) await due.putBack(issuer, references, clock.now())
+      for (const { issuer } of batches) await due.release(issuer)
       throw error
     }
   }

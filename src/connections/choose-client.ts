@@ -147,6 +147,21 @@ export type ClientReference = Pick<Connection, 'tenantId' | 'clientSource' | 're
   readonly tokenEndpointAuthMethod: TokenEndpointAuthMethod
 }
 
+/** What a connector says of the client that its grants belong to. */
+export type ClientOwner = Pick<
+  Connector,
+  | 'id'
+  | 'tenantId'
+  | 'presetId'
+  | 'clientId'
+  | 'clientIssuer'
+  | 'sealedClientSecret'
+  | 'sealedPrivateKey'
+  | 'keyId'
+  | 'signingAlgorithm'
+>
+export type RegisteredSecret = Pick<Registration, 'id' | 'tenantId' | 'sealedClientSecret'>
+
 /**
  * Finds a client's secret where it lives now: a rotated preset secret takes effect without touching connectors.
  *
@@ -160,9 +175,9 @@ export function createFindClient({
   vault,
 }: Pick<Deps, 'registrations' | 'presets' | 'presetPins' | 'vault'>) {
   return async (
-    connector: Connector,
+    connector: ClientOwner,
     reference: ClientReference,
-    found?: Registration | null,
+    found?: RegisteredSecret | null,
   ): Promise<Client | null> => {
     const { clientId, tokenEndpointAuthMethod } = reference
     const withSecret = (clientSecret: Client['clientSecret']): Client => ({
@@ -188,7 +203,7 @@ export function createFindClient({
     return registration === null ? null : withSecret(openRegistrationSecret(vault, registration))
   }
 
-  function ownKey(connector: Connector): Pick<Client, 'privateKey'> {
+  function ownKey(connector: ClientOwner): Pick<Client, 'privateKey'> {
     const pem = openPrivateKey(vault, connector)
     const { signingAlgorithm: algorithm, keyId } = connector
     return pem === undefined || algorithm === null ? {} : { privateKey: { pem, algorithm, keyId } }

@@ -52,6 +52,9 @@ export function openCallback(vault: Vault, flow: Flow): Secret | undefined {
   return openFrom(vault, 'callback', flow, flow.sealedCallback)
 }
 
-export function openRegistrationSecret(vault: Vault, registration: Registration): Secret | undefined {
+export function openRegistrationSecret(
+  vault: Vault,
+  registration: Row & Pick<Registration, 'sealedClientSecret'>,
+): Secret | undefined {
   return openFrom(vault, 'registrationSecret', registration, registration.sealedClientSecret)
 }

@@ -11,22 +11,20 @@ export type DueBatch = {
 }
 
 export type Claim = {
-  /** How many connections of one issuer at most. */
+  /** How many connections of one issuer are named at most. */
   readonly perIssuer: number
-  /** After this time without a result, a claimed connection is due again; sooner, where the last refresh has no known end. */
+  /** After this time without a run an issuer is claimed again; sooner, where the last refresh of its first has no known end. */
   readonly claimMs: number
 }
 
 /** Which connections are due. PostgreSQL alone knows; a lost job or a flushed queue loses nothing. */
 export type DueStore = {
   /**
-   * Claims connections whose refresh is due at `now`: of each issuer that is not paused, has a free slot and has no job
-   * waiting. Whoever claims at the same moment gets others. When nothing is due, this costs the same however many
-   * connections there are.
+   * Claims issuers with connections whose refresh is due at `now`: those that are not paused, have a free slot and no job waiting.
+   * Whoever claims at the same moment gets others. The connections themselves are only named: a run leases them. When nothing is
+   * due, this costs the same however many connections there are.
    */
   claim(now: Date, claim: Claim): Promise<DueBatch[]>
-  /** Makes claimed connections due again that nobody got round to, and lets the issuer's next job be made. */
-  putBack(issuer: string, references: readonly DueReference[], now: Date): Promise<void>
-  /** A job of the issuer has begun, so another one may be queued. */
-  begin(issuer: string): Promise<void>
+  /** Lets an issuer's next job be made: this one has begun, or nobody will ever see it. */
+  release(issuer: string): Promise<void>
 }

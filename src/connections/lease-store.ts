@@ -1,7 +1,7 @@
 import type { NewEvent } from '../audit/event.ts'
-import type { Connector } from '../connectors/connector.ts'
+import type { ClientOwner, RegisteredSecret } from './choose-client.ts'
 import type { Connection } from './connection.ts'
-import type { ConnectionChanges, Registration } from './store.ts'
+import type { ConnectionChanges } from './store.ts'
 
 /** Which connection to lease, as it was seen. */
 export type LeaseReference = {
@@ -15,9 +15,10 @@ export type LeaseReference = {
 /** A leased connection, and all that a token request needs to know besides. */
 export type LeasedRow = {
   readonly connection: Connection
-  readonly connector: Connector
+  /** Whose client it may be. */
+  readonly connector: ClientOwner
   /** The client's registration, where it has one. */
-  readonly registration: Registration | null
+  readonly registration: RegisteredSecret | null
   /** When this lease began, by the database's clock. */
   readonly startedAt: Date
   /**

@@ -17,7 +17,7 @@ export type RunTimings = {
 }
 
 type Deps = {
-  readonly due: Pick<DueStore, 'begin' | 'putBack'>
+  readonly due: Pick<DueStore, 'release'>
   readonly issuers: Pick<IssuerKeeper, 'takePlaces'>
   readonly leases: Pick<LeaseKeeper, 'take' | 'takeDue' | 'takeCutOff' | 'giveBack'>
   readonly renewLeased: RenewLeased
@@ -73,12 +73,9 @@ export function createRunRefreshes(deps: Deps) {
   } = deps
 
   return async ({ issuer, references }: RefreshRun, isStopping: () => boolean = () => false): Promise<RunReport> => {
-    await due.begin(issuer)
+    await due.release(issuer)
     const places = await issuers.takePlaces(issuer, Math.max(references.length, 1))
-    if (places === null) {
-      await due.putBack(issuer, references, clock.now())
-      return { ended: {}, hasMore: false }
-    }
+    if (places === null) return { ended: {}, hasMore: false }
     try {
       return await run(issuer, references, places, isStopping)
     } finally {
@@ -111,24 +108,35 @@ export function createRunRefreshes(deps: Deps) {
         ready.push(...cutOff)
         if (cutOff.length > 0) return
       }
-      const wanted = named.splice(0, chunk)
+      const size = chunk
+      const wanted = named.splice(0, size)
       if (wanted.length > 0) ready.push(...(await leases.take(wanted.map(anyEpoch))))
       else {
-        const more = await leases.takeDue(issuer, clock.now(), chunk)
-        hasMore = more.length === chunk
+        const more = await leases.takeDue(issuer, clock.now(), size)
+        hasMore = more.length === size
         ready.push(...more)
       }
+    }
+
+    const isMoreToHave = () => named.length > 0 || hasMore
+
+    /** Begins to fetch what comes next, unless that is under way. Who waits for it is told when it fails. */
+    function fetchMore(): Promise<void> {
+      refilling ??= refill().finally(() => {
+        refilling = undefined
+      })
+      refilling.catch(() => {})
+      return refilling
     }
 
     async function next(): Promise<Leased | undefined> {
       while (mayGoOn()) {
         const leased = ready.shift()
+        // ahead of need, so that no slot stands idle while the database answers
+        if (leased !== undefined && ready.length < places.count && isMoreToHave()) void fetchMore()
         if (leased !== undefined) return leased
-        if (named.length === 0 && !hasMore) return undefined
-        refilling ??= refill().finally(() => {
-          refilling = undefined
-        })
-        await refilling
+        if (!isMoreToHave()) return undefined
+        await fetchMore()
       }
       return undefined
     }
@@ -159,9 +167,9 @@ export function createRunRefreshes(deps: Deps) {
     try {
       await Promise.all(Array.from({ length: places.count }, lane))
     } finally {
+      await Promise.allSettled([refilling])
       // what was not got round to: nobody shall have to wait for the lease to run out
       await Promise.all(ready.map((leased) => leases.giveBack(leased)))
-      await due.putBack(issuer, named, clock.now())
     }
     return { ended, hasMore: hasMore || named.length > 0 }
   }

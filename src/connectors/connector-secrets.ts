@@ -23,12 +23,15 @@ export function sealConnectorSecret(vault: Vault, kind: keyof typeof columns, ro
 }
 
 /** The client secret of a connector, when one was given. */
-export function openClientSecret(vault: Vault, connector: Connector): Secret | undefined {
+export function openClientSecret(
+  vault: Vault,
+  connector: Row & Pick<Connector, 'sealedClientSecret'>,
+): Secret | undefined {
   return open(vault, 'clientSecret', connector, connector.sealedClientSecret)
 }
 
 /** The private key of a connector's client, when one was given. */
-export function openPrivateKey(vault: Vault, connector: Connector): Secret | undefined {
+export function openPrivateKey(vault: Vault, connector: Row & Pick<Connector, 'sealedPrivateKey'>): Secret | undefined {
   return open(vault, 'privateKey', connector, connector.sealedPrivateKey)
 }
 

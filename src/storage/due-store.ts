@@ -7,15 +7,25 @@ const isAnyDue = {
   text: 'SELECT next_refresh_at <= $1::timestamptz AS "isAnyDue" FROM connections ORDER BY next_refresh_at LIMIT 1',
 }
 
-/** The first due connection of each issuer: one step down the index per issuer, whatever number of connections it has. */
-const firstOfEach = `WITH RECURSIVE first (issuer, next_refresh_at) AS (
-    (SELECT issuer, next_refresh_at FROM connections WHERE issuer IS NOT NULL ORDER BY issuer, next_refresh_at LIMIT 1)
+/** Nobody is renewing it: a lease leaves a connection where it stands in the line. */
+const isFree = '(lease_until IS NULL OR lease_until < now())'
+
+/** The first connection of each issuer that is free: one step down the index per issuer, whatever number of connections it has. */
+const firstOfEach = `WITH RECURSIVE first (issuer, next_refresh_at, refresh_started_at) AS (
+    (SELECT issuer, next_refresh_at, refresh_started_at FROM connections WHERE issuer IS NOT NULL AND ${isFree}
+      ORDER BY issuer, next_refresh_at LIMIT 1)
     UNION ALL
     SELECT next.* FROM first, LATERAL (
-      SELECT issuer, next_refresh_at FROM connections WHERE issuer > first.issuer
+      SELECT issuer, next_refresh_at, refresh_started_at FROM connections WHERE issuer > first.issuer AND ${isFree}
       ORDER BY issuer, next_refresh_at LIMIT 1) AS next)`
 
-const isReady = `coalesce(i.paused_until <= now(), true) AND coalesce(i.queued_until <= now(), true)
+/**
+ * The longest that a lost job holds up a refresh whose end nobody saw, milliseconds: many servers give the same answer again
+ * for no longer than 30 seconds, of which the lease of the dead process took 15.
+ */
+const urgentMs = 5000
+
+const isReady = `coalesce(i.paused_until <= now(), true) AND coalesce(i.queued_until <= now() + "slackMs" * interval '1 ms', true)
   AND (SELECT count(*) FROM issuer_slots s
     WHERE s.issuer = first.issuer AND s.slot >= least(1, $2 - 1) AND s.slot < $2 AND s.held_until >= now())
     < greatest($2 - 1, 1)`
@@ -23,48 +33,38 @@ const isReady = `coalesce(i.paused_until <= now(), true) AND coalesce(i.queued_u
 const readyIssuers = {
   name: 'ready-issuers',
   text: `${firstOfEach}
-    SELECT first.issuer, i.issuer IS NOT NULL AS "isKnown" FROM first LEFT JOIN issuers i ON i.issuer = first.issuer
+    SELECT first.issuer, i.issuer IS NOT NULL AS "isKnown", "slackMs"
+    FROM first LEFT JOIN issuers i ON i.issuer = first.issuer,
+      LATERAL (SELECT CASE WHEN first.refresh_started_at IS NULL THEN 0 ELSE greatest($3 - ${urgentMs}, 0) END AS "slackMs") AS slack
     WHERE first.next_refresh_at <= $1::timestamptz AND ${isReady}
     ORDER BY first.next_refresh_at LIMIT 500`,
 }
 
-/**
- * The longest that a lost job holds up an issuer, and a refresh whose end nobody saw: many servers give the same answer again
- * for no longer than 30 seconds, of which the lease of the dead process took 15.
- */
-const urgentMs = 5000
-
-// An issuer's row is locked first, so that two sweeps never share one; then its connections, which a refresh may hold.
+// An issuer's row is what is claimed, so that two sweeps never share one: its connections are only looked at, since each write
+// of one costs as much as half a refresh. A run leases them before it touches them.
 const claim = {
   name: 'claim-due',
   text: `WITH ready AS MATERIALIZED (
-      SELECT i.issuer FROM issuers i
-      WHERE i.issuer = ANY ($2::text[]) AND coalesce(i.queued_until <= now(), true) FOR UPDATE SKIP LOCKED),
+      SELECT i.issuer FROM unnest($2::text[], $5::float[]) AS wanted (issuer, slack_ms) JOIN issuers i ON i.issuer = wanted.issuer
+      WHERE coalesce(i.queued_until <= now() + wanted.slack_ms * interval '1 ms', true) FOR UPDATE OF i SKIP LOCKED),
     due AS MATERIALIZED (
-      SELECT ready.issuer, c.id, c.next_refresh_at, c.refresh_started_at FROM ready, LATERAL (
-        SELECT id, next_refresh_at, refresh_started_at FROM connections
-        WHERE issuer = ready.issuer AND next_refresh_at <= $1::timestamptz AND is_active
-        ORDER BY next_refresh_at LIMIT $3 FOR UPDATE SKIP LOCKED) AS c),
+      SELECT ready.issuer, c.* FROM ready, LATERAL (
+        SELECT tenant_id, id, token_version, next_refresh_at, refresh_started_at FROM connections
+        WHERE issuer = ready.issuer AND next_refresh_at <= $1::timestamptz AND is_active AND ${isFree}
+        ORDER BY next_refresh_at LIMIT $3) AS c),
     queued AS (
-      UPDATE issuers i SET queued_until = now() + least($4, ${urgentMs}) * interval '1 millisecond'
-      FROM (SELECT DISTINCT issuer FROM due) AS found WHERE i.issuer = found.issuer)
-    UPDATE connections c SET next_refresh_at = $1::timestamptz
-      + CASE WHEN due.refresh_started_at IS NULL THEN $4 ELSE least($4, ${urgentMs}) END * interval '1 millisecond'
-    FROM due WHERE c.id = due.id
-    RETURNING c.issuer, c.tenant_id AS "tenantId", c.id, c.token_version AS "tokenVersion",
-      due.next_refresh_at AS "dueAt", due.refresh_started_at IS NOT NULL AS "isCutOff"`,
+      UPDATE issuers i SET queued_until = now()
+        + CASE WHEN found.is_cut_off THEN least($4, ${urgentMs}) ELSE $4 END * interval '1 ms'
+      FROM (SELECT issuer, bool_or(refresh_started_at IS NOT NULL) AS is_cut_off FROM due GROUP BY issuer) AS found
+      WHERE i.issuer = found.issuer)
+    SELECT issuer, tenant_id AS "tenantId", id, token_version AS "tokenVersion",
+      next_refresh_at AS "dueAt", refresh_started_at IS NOT NULL AS "isCutOff"
+    FROM due`,
 }
 
-const putBack = {
-  name: 'put-due-back',
-  text: `UPDATE connections c SET next_refresh_at = $1::timestamptz
-    FROM unnest($2::uuid[], $3::uuid[], $4::integer[]) AS back (id, tenant_id, version)
-    WHERE c.id = back.id AND c.tenant_id = back.tenant_id AND c.token_version = back.version
-      AND c.next_refresh_at > $1::timestamptz AND (c.lease_until IS NULL OR c.lease_until < now())`,
-}
+const release = { name: 'release-issuer', text: 'UPDATE issuers SET queued_until = NULL WHERE issuer = $1' }
 
-const begin = { name: 'begin-job', text: 'UPDATE issuers SET queued_until = NULL WHERE issuer = $1' }
-
+type Ready = { readonly issuer: string; readonly slackMs: number }
 type Claimed = DueReference & { readonly issuer: string; readonly dueAt: Date; readonly isCutOff: boolean }
 
 /**
@@ -73,37 +73,32 @@ type Claimed = DueReference & { readonly issuer: string; readonly dueAt: Date; r
  * @param slotsPerIssuer how many requests at a time an issuer is asked by all processes together
  */
 export function createPostgresDueStore(pool: pg.Pool, slotsPerIssuer: number): DueStore {
-  async function findReady(now: Date): Promise<string[]> {
+  async function findReady(now: Date, claimMs: number): Promise<Ready[]> {
     const answer = await pool.query<{ isAnyDue: boolean | null }>({ ...isAnyDue, values: [now] })
     if (answer.rows[0]?.isAnyDue !== true) return []
-    const { rows } = await pool.query<{ issuer: string; isKnown: boolean }>({
+    const { rows } = await pool.query<Ready & { isKnown: boolean }>({
       ...readyIssuers,
-      values: [now, slotsPerIssuer],
+      values: [now, slotsPerIssuer, claimMs],
     })
     const strangers = rows.filter(({ isKnown }) => !isKnown).map(({ issuer }) => issuer)
     if (strangers.length > 0) {
       await pool.query('INSERT INTO issuers (issuer) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING', [strangers])
     }
-    return rows.map(({ issuer }) => issuer)
+    return rows
   }
 
   return {
     async claim(now, { perIssuer, claimMs }) {
-      const ready = await findReady(now)
+      const ready = await findReady(now, claimMs)
       if (ready.length === 0) return []
-      const { rows } = await pool.query<Claimed>({ ...claim, values: [now, ready, perIssuer, claimMs] })
+      const issuers = ready.map(({ issuer }) => issuer)
+      const slacks = ready.map(({ slackMs }) => slackMs)
+      const { rows } = await pool.query<Claimed>({ ...claim, values: [now, issuers, perIssuer, claimMs, slacks] })
       return toBatches(rows, now)
     },
 
-    async putBack(issuer, references, now) {
-      const column = <Name extends keyof DueReference>(name: Name) => references.map((reference) => reference[name])
-      const values = [now, column('id'), column('tenantId'), column('tokenVersion')]
-      if (references.length > 0) await pool.query({ ...putBack, values })
-      await pool.query({ ...begin, values: [issuer] })
-    },
-
-    async begin(issuer) {
-      await pool.query({ ...begin, values: [issuer] })
+    async release(issuer) {
+      await pool.query({ ...release, values: [issuer] })
     },
   }
 }

@@ -19,6 +19,7 @@ import { createPrismaGrantStore } from './grant-store.ts'
 import { createPostgresHousekeepingStore } from './housekeeping-store.ts'
 import { createPostgresIssuerStore, type IssuerLimits } from './issuer-store.ts'
 import { createPrismaKeyStore } from './key-stores.ts'
+import { createLateAnnouncements } from './late-announcements.ts'
 import { createPostgresLeaseStore } from './lease-store.ts'
 import { createPrismaPersonStore } from './person-store.ts'
 import { createPrismaPresetPinStore } from './preset-pin-store.ts'
@@ -47,6 +48,7 @@ export type Storage = ReturnType<typeof openStorage>
 export function openStorage({ url, poolSize, waitMs, issuerLimits, onUnavailable }: StorageOptions) {
   const pool = openPool({ url, poolSize, waitMs })
   const database = openDatabase(pool)
+  const announcements = createLateAnnouncements(pool)
   const told = <Store extends object>(store: Store): Store => tellingUnavailability(store, onUnavailable)
   return {
     access: told(createPrismaAccessStore(database, pool)),
@@ -61,7 +63,7 @@ export function openStorage({ url, poolSize, waitMs, issuerLimits, onUnavailable
     grants: told(createPrismaGrantStore(database)),
     connectors: told(createPrismaConnectorStore(database, pool)),
     connections: told(createPrismaConnectionStore(database, pool)),
-    leases: told(createPostgresLeaseStore(pool)),
+    leases: told(createPostgresLeaseStore(pool, announcements)),
     issuers: told(createPostgresIssuerStore(pool, issuerLimits)),
     due: told(createPostgresDueStore(pool, issuerLimits.slotsPerIssuer)),
     tickets: told(createPrismaTicketStore(database)),
@@ -78,6 +80,7 @@ export function openStorage({ url, poolSize, waitMs, issuerLimits, onUnavailable
     /** How many connections there are, and how many requests wait for one. */
     connectionCounts: () => ({ total: pool.totalCount, idle: pool.idleCount, waiting: pool.waitingCount }),
     async close(): Promise<void> {
+      await announcements.close()
       await database.$disconnect()
       await pool.end()
     },

@@ -1,4 +1,11 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  randomFillSync,
+} from 'node:crypto'
 import { AppError } from '../kernel/app-error.ts'
 import { Secret } from '../kernel/secret.ts'
 import type { Keyring } from './keyring.ts'
@@ -32,13 +39,23 @@ export function createVault(keyring: Keyring): Vault {
       throw new AppError('internal', `sealed with key "${kid}", which ENCRYPTION_KEYS does not hold`)
     return key
   }
+  const sealers = new Map<string, KeyObject>()
+  /** Prepared once: a key that is given as bytes is prepared for each use. */
+  const sealerOf = (kid: string): KeyObject => {
+    const known = sealers.get(kid)
+    if (known !== undefined) return known
+    const sealer = createSecretKey(keyOf(kid))
+    sealers.set(kid, sealer)
+    return sealer
+  }
+  const nextIv = createIvSource()
   const associated = (place: SealedPlace): Buffer =>
     Buffer.from(JSON.stringify([version, place.table, place.column, place.rowId, place.tenantId]))
 
   return {
     seal(secret, place) {
-      const iv = randomBytes(ivBytes)
-      const cipher = createCipheriv('aes-256-gcm', keyOf(keyring.activeKid), iv, { authTagLength: tagBytes })
+      const iv = nextIv()
+      const cipher = createCipheriv('aes-256-gcm', sealerOf(keyring.activeKid), iv, { authTagLength: tagBytes })
       cipher.setAAD(associated(place))
       const ciphertext = Buffer.concat([cipher.update(secret.reveal(), 'utf8'), cipher.final()])
       const parts = [iv, ciphertext, cipher.getAuthTag()].map((part) => part.toString('base64url'))
@@ -58,7 +75,7 @@ export function createVault(keyring: Keyring): Vault {
         throw new AppError('internal', 'sealed value has an unknown format')
       }
       try {
-        const decipher = createDecipheriv('aes-256-gcm', keyOf(kid), Buffer.from(iv, 'base64url'), {
+        const decipher = createDecipheriv('aes-256-gcm', sealerOf(kid), Buffer.from(iv, 'base64url'), {
           authTagLength: tagBytes,
         })
         decipher.setAAD(associated(place))
@@ -78,5 +95,19 @@ export function createVault(keyring: Keyring): Vault {
       const derive = (key: Buffer) => Buffer.from(hkdfSync('sha256', key, '', `patchbay/${purpose}`, 32))
       return { active: derive(keyOf(keyring.activeKid)), all: [...keyring.keys.values()].map(derive) }
     },
+  }
+}
+
+/** Random IVs, fetched from the system by the hundred, which costs what one costs. Each is handed out once. */
+function createIvSource(): () => Buffer {
+  const fetched = Buffer.alloc(ivBytes * 100)
+  let used = fetched.length
+  return () => {
+    if (used === fetched.length) {
+      randomFillSync(fetched)
+      used = 0
+    }
+    used += ivBytes
+    return Buffer.from(fetched.subarray(used - ivBytes, used))
   }
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect } from 'chai'
 import { defaultTimings } from '../../../src/config/timings.ts'
 import type { LeaseStore } from '../../../src/connections/lease-store.ts'
+import { withConnection } from '../../../src/storage/ensure-database.ts'
 import { createGate, type Gate } from '../../support/gate.ts'
 import { type Patchbay, startPatchbay } from '../../support/patchbay.ts'
 import { connectTo, rowOf, updateRow } from '../../support/refreshing.ts'
@@ -140,10 +141,24 @@ describe('a refresh whose end nobody saw', () => {
         (await rowOf(patchbay, cut)).id,
         (await rowOf(patchbay, plain)).id,
       ])
-      const waitOf = async (id: string) =>
-        ((await rowOf(patchbay, id)).next_refresh_at.getTime() - now.getTime()) / 1000
-      expect(await waitOf(cut)).to.equal(5)
-      expect(await waitOf(plain)).to.equal(60)
+      const again = async () => {
+        const found = await patchbay.app.refreshing.due.claim(now, { perIssuer: 100, claimMs: 60_000 })
+        return found.flatMap(({ references }) => references).length
+      }
+      const jobIsOlderBy = (seconds: number) =>
+        withConnection(patchbay.databaseUrl, (client) =>
+          client.query(`UPDATE issuers SET queued_until = queued_until - $1 * interval '1 second'`, [seconds]),
+        )
+      expect(await again(), 'the job is on its way').to.equal(0)
+      await jobIsOlderBy(5)
+      expect(await again(), 'the job is lost').to.equal(2)
+      await updateRow(patchbay, cut, "next_refresh_at = now() + interval '1 hour', refresh_started_at = NULL")
+      await jobIsOlderBy(5)
+      expect(await again()).to.equal(1)
+      await jobIsOlderBy(50)
+      expect(await again(), 'a control: what nobody had begun can wait').to.equal(0)
+      await jobIsOlderBy(10)
+      expect(await again()).to.equal(1)
     } finally {
       await upstream.close()
       await patchbay.close()
