@@ -141,23 +141,24 @@ export function createRunRefreshes(deps: Deps) {
       return undefined
     }
 
-    async function renewOne(leased: Leased): Promise<void> {
-      const startedAt = monotonic()
+    /** @param since when the slot became free: what follows is how long each takes here, waiting included */
+    async function renewOne(leased: Leased, since: number): Promise<void> {
       const kind = await endOf(leased)
       await reach('before_job_done', leased.connection.id)
       ended[kind] = (ended[kind] ?? 0) + 1
       // servers that answer fast get longer chunks: no lease is held for longer than that ahead of its turn
-      const each = Math.max(monotonic() - startedAt, 1)
+      const each = Math.max(monotonic() - since, 1)
       chunk = Math.min(maxChunk, Math.max(places.count, Math.floor((timings.aheadMs / each) * places.count)))
     }
 
     async function lane(): Promise<void> {
       for (;;) {
+        const since = monotonic()
         await limit.enter()
         try {
           const leased = await next()
           if (leased === undefined) return
-          await renewOne(leased)
+          await renewOne(leased, since)
         } finally {
           limit.leave()
         }

@@ -1,9 +1,15 @@
 import { expect } from 'chai'
+import type { Connection } from '../../../src/connections/connection.ts'
+import type { LeaseStore } from '../../../src/connections/lease-store.ts'
+import type { ConnectionChanges } from '../../../src/connections/store.ts'
 import type { Change } from '../../../src/kernel/changes.ts'
 import { newId } from '../../../src/kernel/id.ts'
 import { Secret } from '../../../src/kernel/secret.ts'
 import { withConnection } from '../../../src/storage/ensure-database.ts'
+import { createLateAnnouncements } from '../../../src/storage/late-announcements.ts'
+import { createPostgresLeaseStore } from '../../../src/storage/lease-store.ts'
 import { createNotifications } from '../../../src/storage/notifications.ts'
+import { openPool } from '../../../src/storage/prisma-client.ts'
 import { startDatabaseRelay } from '../../support/database-relay.ts'
 import { silentLog } from '../../support/silent-log.ts'
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.ts'
@@ -94,6 +100,40 @@ describe('createNotifications', () => {
       `connector ${connector}`,
       `grant ${connector} ${connection}`,
     ])
+  })
+
+  // @guards src/storage/change-connection.ts:writeStatement
+  it('TK-05: hears of renewals together, after their commits, and of a grant that is over with its own', async () => {
+    await until('the line', isLive)
+    const { tenant, connector, connection } = await populate()
+    await settle()
+    const pool = openPool({ url: new Secret(database.url), poolSize: 2 })
+    try {
+      const quiet: string[] = []
+      const leases = createPostgresLeaseStore(pool, { renewed: ({ id }) => void quiet.push(id) })
+      const change = async (store: LeaseStore, tokenVersion: number, changes: ConnectionChanges) => {
+        const seen = { id: connection, tenantId: tenant, connectorId: connector, grantEpoch: 0, tokenVersion }
+        const settlement = { changes, refreshStartedAt: null, isHolderOnly: false }
+        expect(await store.settle(seen as Connection, newId(), settlement)).to.include({ connectorId: connector })
+      }
+      heard.length = 0
+      await change(leases, 0, { tokenVersion: 1 })
+      expect(await settle(), 'left to its process').to.deep.equal([])
+      expect(quiet).to.deep.equal([connection])
+
+      const announcements = createLateAnnouncements(pool)
+      const announcing = createPostgresLeaseStore(pool, announcements)
+      await change(announcing, 1, { tokenVersion: 2 })
+      await announcements.close()
+      expect(await settle()).to.deep.equal([`connection ${connector} ${connection}`])
+
+      heard.length = 0
+      await change(leases, 2, { grantEpoch: 1, state: 'disconnected' })
+      const over = [`connection ${connector} ${connection}`, `grant ${connector} ${connection}`]
+      expect(await settle(), 'a control: all else is announced by the database').to.have.members(over)
+    } finally {
+      await pool.end()
+    }
   })
 
   it('hears nothing of what changes nothing for callers, nor of what is rolled back', async () => {
