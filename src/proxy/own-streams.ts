@@ -53,6 +53,7 @@ export function createOwnStreams({ resolveUpstream, changes, limits }: Deps) {
     const end = () => ending.abort()
     const timer = setTimeout(end, ms)
     response.once('close', end)
+    if (response.destroyed) end()
     open.add(ending)
     try {
       while (!ending.signal.aborted) {

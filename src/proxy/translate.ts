@@ -146,6 +146,11 @@ export function createTranslate({ openTransport, heartbeat, limits, vault, place
     const opened = isInitialize ? await open(call) : null
     const held = opened?.held ?? find(call)
     const { session } = held
+    if (opened !== null && call.reply.response.destroyed) {
+      // nobody will ever know its id
+      session.end()
+      return { kind: 'caller_gone' }
+    }
     const asked = messages.filter((message) => 'method' in message && 'id' in message)
     if (asked.some((message) => 'id' in message && message.id !== undefined && session.isAsked(message.id))) {
       throw new AppError('invalid_request', 'JSON-RPC id in use', {

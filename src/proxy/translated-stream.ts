@@ -71,6 +71,8 @@ export function openStream(
   }
   heartbeat.add(beating)
   response.once('close', () => finish(true))
+  // whose reader went before it was opened hears of no close
+  if (response.destroyed) queueMicrotask(() => finish(true))
 
   return {
     isOpen: () => isOpen,

