@@ -29,7 +29,7 @@ export const settingTable = {
       })
       .transform((value) => new URL(value).origin),
     about:
-      'The origin under which other servers of this installation reach this one directly, past the load balancer: for MCP sessions that live in one server (upstreams of HTTP+SSE and WebSocket). Needed with several servers, unless the balancer keeps a client on one. Unset: such a session is known to its own server only.',
+      'The origin under which other servers of this installation reach this one directly, past the load balancer: for MCP sessions that live in one server (upstreams of HTTP+SSE and WebSocket). Needed with several servers, unless the balancer keeps a client on one. It must lead to this server and no other, which has to prove that before anything is sent to it. Unset: such a session is known to its own server only.',
   },
   PROCESSES: {
     schema: number(1, 64, 'must be a whole number from 1 to 64'),
