@@ -234,6 +234,15 @@ describe('the Helm chart', function () {
       expect(trusted('everything', '--set', `settings.TRUSTED_PROXIES=${named}`)).to.deep.equal([named, named])
   })
 
+  it('AP-13: says in its notes how many proxies are believed, and what to look at', () => {
+    const notes = (set: string, ...args: string[]) =>
+      run('install', 'rel', chart, '--dry-run=client', '-f', valuesOf(set), ...args).split('NOTES:')[1] ?? ''
+    expect(notes('presets')).to.include('TRUSTED_PROXIES is "0"').and.include('set settings.TRUSTED_PROXIES to 1')
+    expect(notes('everything')).to.include('TRUSTED_PROXIES is "1"').and.include('controller of the ingress')
+    const named = notes('everything', '--set', 'settings.TRUSTED_PROXIES=3')
+    expect(named).to.include('TRUSTED_PROXIES is "3"').and.not.include('settings.TRUSTED_PROXIES')
+  })
+
   it('keeps whole numbers whole', () => {
     expect(envOf(template('ha'), 'server').get('MCP_BODY_LIMIT')?.value).to.equal('4194304')
   })
