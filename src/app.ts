@@ -6,39 +6,19 @@ import { createAuditLog } from './audit/audit-log.ts'
 import type { AppOptions } from './composition/app-options.ts'
 import { composeAccess } from './composition/compose-access.ts'
 import { composeAnnouncing } from './composition/compose-announcing.ts'
+import { composeConnecting } from './composition/compose-connecting.ts'
 import { composeHosts } from './composition/compose-hosts.ts'
 import { composeHousekeeping } from './composition/compose-housekeeping.ts'
 import { composeInsight } from './composition/compose-insight.ts'
 import { composeMcpEndpoint } from './composition/compose-mcp-endpoint.ts'
 import { composePages } from './composition/compose-pages.ts'
-import { composeRefresh } from './composition/compose-refresh.ts'
 import { createOutside } from './composition/outside.ts'
-import { watchStorage } from './composition/watch-storage.ts'
 import { productVersion } from './config/product-version.ts'
 import { defaultTimings } from './config/timings.ts'
 import { createBeginConnect } from './connections/begin-connect.ts'
-import { createChooseClient, createFindClient } from './connections/choose-client.ts'
-import { createConnect } from './connections/connect.ts'
-import { createConnectAsClient } from './connections/connect-as-client.ts'
-import { createDescribeNeed } from './connections/describe-need.ts'
-import { createDisconnect } from './connections/disconnect.ts'
-import { createExpireAccess } from './connections/expire-access.ts'
-import { createFindConnectUrl } from './connections/find-connect-url.ts'
-import { createFindServer } from './connections/find-server.ts'
-import { createManageConnectors } from './connections/manage-connectors.ts'
-import { createMintTicket } from './connections/mint-ticket.ts'
 import { createPostCompletion } from './connections/post-completion.ts'
-import { createPrepareAuthorization } from './connections/prepare-authorization.ts'
-import { createRecoverUnauthorized } from './connections/recover-unauthorized.ts'
-import { createRedeemCallback } from './connections/redeem-callback.ts'
-import { createRedirectPolicy } from './connections/redirect-policy.ts'
 import { createRefreshAtOnce } from './connections/refresh-at-once.ts'
-import { createResolveUpstream } from './connections/resolve-upstream.ts'
-import { createRevokeGrant } from './connections/revoke-grant.ts'
-import { createStepUpAsClient } from './connections/step-up-as-client.ts'
-import { createViewConnectors } from './connections/view-connectors.ts'
 import { createCreateConnector } from './connectors/create-connector.ts'
-import { createUpdateConnector } from './connectors/update-connector.ts'
 import { createDiagnose } from './doctor/diagnose.ts'
 import { createApiRouter } from './http/api-router.ts'
 import { createFrontDoor, type FrontDoor } from './http/front-door.ts'
@@ -46,9 +26,11 @@ import { createKoaHandler } from './http/koa-app.ts'
 import { loopbackHosts } from './http/loopback-hosts.ts'
 import { describeApi } from './http/openapi.ts'
 import type { ReadinessReport } from './http/readiness-report.ts'
+import { createRepresentConnectors } from './http/represent-connectors.ts'
 import { createAuditRoutes } from './http/routes/audit-routes.ts'
 import { createClientRoutes } from './http/routes/client-routes.ts'
 import { callbackPath } from './http/routes/connect-pages.ts'
+import { createConnectionRoutes } from './http/routes/connection-routes.ts'
 import { createConnectorRoutes } from './http/routes/connector-routes.ts'
 import { createDoctorRoutes } from './http/routes/doctor-routes.ts'
 import { createServiceRoutes } from './http/routes/service-routes.ts'
@@ -64,11 +46,7 @@ import { createOwnPlace } from './proxy/own-place.ts'
 import { createRedisProbe } from './queue/redis-probe.ts'
 import { createNotifications } from './storage/notifications.ts'
 import { openStorage } from './storage/open-storage.ts'
-import { clientKeysPath } from './upstream/client-metadata-document.ts'
-import { createRegisterClient } from './upstream/register-client.ts'
-import { createTokenEndpoint } from './upstream/token-endpoint.ts'
 import { readKeyring } from './vault/key-check.ts'
-import { createStoredKeys } from './vault/stored-keys.ts'
 import { createVault } from './vault/vault.ts'
 
 type HttpParts = {
@@ -95,7 +73,7 @@ export function createApp(options: AppOptions) {
 
   const vault = createVault(readKeyring(settings.ENCRYPTION_KEYS, settings.DATA_DIR))
   const outside = createOutside({ settings, env, timings, egress, tracing })
-  const { presets, addressPolicy, dispatcher, fetch, post, probe, discover, clientMetadataUrl } = outside
+  const { presets, addressPolicy, dispatcher, fetch } = outside
   const background = createBackground(log)
   const metrics = createMetrics()
 
@@ -106,142 +84,47 @@ export function createApp(options: AppOptions) {
     issuerLimits: { slotsPerIssuer: settings.REFRESH_PER_ISSUER, breaker: timings.refresh.breaker },
     onUnavailable: metrics.databaseFailed,
   })
-  const { access, connectors, connections, tickets, flows, registrations, events, presetPins } = storage
+  const { access, connectors, connections, flows, events, presetPins } = storage
   const changes = createNotifications({ url: databaseUrl, log })
   const redisProbe = settings.REDIS_URL === undefined ? null : createRedisProbe(settings.REDIS_URL)
 
-  const clientKeys = createStoredKeys({ store: storage.clientKeys, vault, purpose: 'client', changes, clock })
-  const registerClient = createRegisterClient({ fetch, jwksUri: new URL(clientKeysPath, publicUrl).href })
-  const tokenEndpoint = createTokenEndpoint({ post, clock, signingKey: clientKeys.signing })
-
   const caller = composeAccess({ settings, access, fetch, clock })
-  const findClient = createFindClient({ registrations, presets, presetPins, vault })
-  const chooseClient = createChooseClient({
-    connectors,
-    registrations,
-    presets,
-    presetPins,
-    registerClient,
-    vault,
-    clock,
-    redirectUri,
-    clientMetadataUrl,
-  })
-  const findServer = createFindServer({ discover })
-  const prepareAuthorization = createPrepareAuthorization({ findServer, chooseClient, presets })
-  const revokeGrant = createRevokeGrant({ tokenEndpoint, findClient, background, vault })
-  const mintTicket = createMintTicket({ tickets, vault, clock, ticketTtlMs: timings.ticketTtlMs })
-  const expireAccess = createExpireAccess({ connections, mintTicket, clock })
-  const refreshing = composeRefresh({
+  const connecting = composeConnecting({
     settings,
-    timings: timings.refresh,
-    leases: storage.leases,
-    issuers: storage.issuers,
-    due: storage.due,
-    connections,
-    registrations,
-    tokenEndpoint,
-    findClient,
+    timings,
+    storage,
+    outside,
+    changes,
     background,
-    metrics: metrics.refresh,
-    log,
-    vault,
-    clock,
-    random,
-    expireAccess,
-    parts: options.refresh ?? {},
-  })
-  watchStorage(metrics, storage, refreshing.spill)
-  const { refreshConnection } = refreshing
-  const redirectPolicy = createRedirectPolicy({
-    publicUrl,
-    allow: settings.REDIRECT_URL_ALLOW ?? [],
-    isLoopbackAllowed: settings.isLoopback && settings.REDIRECT_URL_ALLOW === undefined,
-  })
-  const connectAsClient = createConnectAsClient({
-    connections,
-    prepareAuthorization,
-    findClient,
-    tokenEndpoint,
-    probe,
-    vault,
-    clock,
-    random,
-  })
-  const connect = createConnect({
-    connectors,
-    connections,
-    probe,
-    prepareAuthorization,
-    connectAsClient,
-    mintTicket,
-    refreshConnection,
-    redirectPolicy,
-    vault,
-    clock,
-    totalMs: timings.connectMs,
-  })
-  const redeemCallback = createRedeemCallback({
-    connections,
-    connectors,
-    tickets,
-    registrations,
-    findClient,
-    tokenEndpoint,
-    probe,
-    background,
+    metrics,
     vault,
     clock,
     random,
     redirectUri,
-  })
-  const disconnect = createDisconnect({ connections, revokeGrant })
-  const viewConnectors = createViewConnectors({ connections, tickets, presets, vault, clock, publicUrl })
-  const manageConnectors = createManageConnectors({
-    connectors,
-    connections,
-    updateConnector: createUpdateConnector({ connectors, presets, addressPolicy, vault }),
-    revokeGrant,
-  })
-  const findConnectUrl = createFindConnectUrl({ tickets, vault, clock, publicUrl })
-  const describeNeed = createDescribeNeed({ presets, findConnectUrl })
-  const resolveUpstream = createResolveUpstream({
-    connectors,
-    connections,
-    refreshConnection,
-    describeNeed,
-    vault,
-    clock,
-  })
-  const recoverUnauthorized = createRecoverUnauthorized({
-    connectors,
-    connections,
-    resolveUpstream,
-    refreshConnection,
-    describeNeed,
-    mintTicket,
-    revokeGrant,
-    stepUpAsClient: createStepUpAsClient({ connections, connectAsClient, clock }),
-    findServer,
-    presets,
-    clock,
+    log,
+    refreshParts: options.refresh ?? {},
   })
 
+  const { connect, redeemCallback, resolveUpstream, refreshConnection, refreshing } = connecting
   const scanLimit = createScanLimit({ clock, failuresPerMinute: settings.FAILED_CONNECTS_PER_MINUTE })
+  const represent = createRepresentConnectors({ viewConnectors: connecting.viewConnectors, publicUrl })
   const connectorRoutes = createConnectorRoutes({
+    connectors,
+    presets,
+    createConnector: createCreateConnector({ connectors, presets, addressPolicy, vault }),
+    manageConnectors: connecting.manageConnectors,
+    represent,
+  })
+  const connectionRoutes = createConnectionRoutes({
     connectors,
     connections,
     events,
-    presets,
-    createConnector: createCreateConnector({ connectors, presets, addressPolicy, vault }),
-    manageConnectors,
-    viewConnectors,
+    represent,
     connect,
     scanLimit,
     postCompletion: createPostCompletion({ flows, redeemCallback, vault, clock }),
-    disconnect,
+    disconnect: connecting.disconnect,
     refreshAtOnce: createRefreshAtOnce({ connections, refreshConnection }),
-    publicUrl,
   })
   const diagnose = createDiagnose({ ...outside, findPinnedIssuer: presetPins.find, log })
   const announcing = composeAnnouncing({
@@ -262,6 +145,7 @@ export function createApp(options: AppOptions) {
   const insight = composeInsight({ settings, storage, clock, timings, metrics, log })
   const routes = [
     ...connectorRoutes,
+    ...connectionRoutes,
     ...createDoctorRoutes({ diagnose, scanLimit }),
     ...announcing.apiRoutes,
     ...hosts.apiRoutes,
@@ -287,7 +171,7 @@ export function createApp(options: AppOptions) {
       }),
       wrongKeys: caller.wrongKeys,
       resolveUpstream,
-      recoverUnauthorized,
+      recoverUnauthorized: connecting.recoverUnauthorized,
       beginConnect: createBeginConnect({ connectors, connect, resolveUpstream }),
       vault,
       clock,
@@ -298,7 +182,7 @@ export function createApp(options: AppOptions) {
     const koaHandler = createKoaHandler({
       routers: [
         createServiceRoutes({ publicUrl, readiness }),
-        createClientRoutes({ publicUrl, redirectUri, clientKeys }),
+        createClientRoutes({ publicUrl, redirectUri, clientKeys: connecting.clientKeys }),
         ...composePages({
           settings,
           timings,
@@ -307,11 +191,7 @@ export function createApp(options: AppOptions) {
           vault,
           clock,
           redirectUri,
-          prepareAuthorization,
-          chooseClient,
-          connect,
-          findConnectUrl,
-          redeemCallback,
+          connecting,
           audit,
           hosts,
         }),

@@ -1,13 +1,8 @@
 import type { AuditLog } from '../audit/audit-log.ts'
 import type { Settings } from '../config/settings.ts'
 import type { Timings } from '../config/timings.ts'
-import type { ChooseClient } from '../connections/choose-client.ts'
-import type { Connect } from '../connections/connect.ts'
-import type { FindConnectUrl } from '../connections/find-connect-url.ts'
-import type { PrepareAuthorization } from '../connections/prepare-authorization.ts'
 import { createReadTicket } from '../connections/read-ticket.ts'
 import { createReceiveCallback } from '../connections/receive-callback.ts'
-import type { RedeemCallback } from '../connections/redeem-callback.ts'
 import { createStartFlow } from '../connections/start-flow.ts'
 import { createBrowserCookie } from '../http/browser-cookie.ts'
 import { createConnectPages } from '../http/routes/connect-pages.ts'
@@ -15,6 +10,7 @@ import type { Clock } from '../kernel/clock.ts'
 import type { PresetCatalog } from '../presets/match-preset.ts'
 import type { Storage } from '../storage/open-storage.ts'
 import type { Vault } from '../vault/vault.ts'
+import type { composeConnecting } from './compose-connecting.ts'
 import type { composeHosts } from './compose-hosts.ts'
 
 type Deps = {
@@ -25,18 +21,15 @@ type Deps = {
   readonly vault: Vault
   readonly clock: Clock
   readonly redirectUri: string
-  readonly prepareAuthorization: PrepareAuthorization
-  readonly chooseClient: ChooseClient
-  readonly connect: Connect
-  readonly findConnectUrl: FindConnectUrl
-  readonly redeemCallback: RedeemCallback
+  readonly connecting: ReturnType<typeof composeConnecting>
   readonly audit: AuditLog
   readonly hosts: ReturnType<typeof composeHosts>
 }
 
 /** The pages that people see, and what hosts meet on the way there, wired: part of the composition root. */
-export function composePages({ settings, timings, storage, hosts, ...deps }: Deps) {
-  const { presets, vault, clock, redirectUri, prepareAuthorization, chooseClient } = deps
+export function composePages({ settings, timings, storage, connecting, hosts, ...deps }: Deps) {
+  const { presets, vault, clock, redirectUri } = deps
+  const { prepareAuthorization, chooseClient, connect, findConnectUrl, redeemCallback } = connecting
   const { access, connections, connectors, tickets, flows } = storage
   const publicUrl = settings.PUBLIC_URL
   const browserCookie = createBrowserCookie(publicUrl)
@@ -51,7 +44,6 @@ export function composePages({ settings, timings, storage, hosts, ...deps }: Dep
     redirectUri,
     flowTtlMs: timings.flowTtlMs,
   })
-  const { connect, findConnectUrl } = deps
   return [
     ...hosts.createRouters({ connections, connect, findConnectUrl, readTicket, startFlow, browserCookie }),
     createConnectPages({
@@ -59,7 +51,7 @@ export function composePages({ settings, timings, storage, hosts, ...deps }: Dep
       presets,
       readTicket,
       startFlow,
-      receiveCallback: createReceiveCallback({ flows, connections, redeemCallback: deps.redeemCallback, vault, clock }),
+      receiveCallback: createReceiveCallback({ flows, connections, redeemCallback, vault, clock }),
       browserCookie,
       personSignIn: hosts.personSignIn,
       audit: deps.audit,
