@@ -4,7 +4,7 @@ import type { AuditEntry } from '../client/client.ts'
 import type { Api } from './remote.ts'
 import { readCount, remoteHelp, withApi } from './remote-command.ts'
 
-type Filter = {
+export type FilterOptions = {
   target?: string
   subject?: string
   action?: string
@@ -13,8 +13,8 @@ type Filter = {
   since?: string
   until?: string
 }
-type ListOptions = Filter & { limit: number; json?: boolean }
-type ExportOptions = Filter & { after?: string; limit?: number }
+type ListOptions = FilterOptions & { limit: number; installation?: boolean; json?: boolean }
+type ExportOptions = FilterOptions & { after?: string; limit?: number }
 
 /** `patchbay audit list | export` */
 export function addAuditCommands(program: Command): void {
@@ -25,8 +25,9 @@ export function addAuditCommands(program: Command): void {
 
   filtered(audit.command('list').description('entries, newest first'))
     .option('--limit <n>', 'how many at most', readCount, 50)
+    .option('--installation', 'of every tenant and of the installation itself, from its own database (DATABASE_URL)')
     .option('--json', 'print JSON, as the REST API answers')
-    .action((options: ListOptions) => withApi((api) => list(api, options)))
+    .action(list)
 
   filtered(audit.command('export').description('entries as JSON, one a line, oldest first'))
     .option('--after <id>', 'read on after this entry: the last "id" of the export before')
@@ -45,7 +46,7 @@ function filtered(command: Command): Command {
     .option('--until <time>', 'before that time', readTime)
 }
 
-const filterOf = ({ target, subject, action, channel, outcome, since, until }: Filter) => ({
+const filterOf = ({ target, subject, action, channel, outcome, since, until }: FilterOptions) => ({
   target_id: target,
   subject,
   action,
@@ -55,7 +56,27 @@ const filterOf = ({ target, subject, action, channel, outcome, since, until }: F
   until,
 })
 
-async function list(api: Api, { limit, json = false, ...filter }: ListOptions): Promise<void> {
+type Page = { readonly items: readonly AuditEntry[]; readonly hasMore: boolean }
+
+async function list({ limit, installation = false, json = false, ...filter }: ListOptions): Promise<void> {
+  const { items, hasMore } = await (installation ? readInstallation(filter, limit) : readTenant(filter, limit))
+  if (json) console.log(JSON.stringify(items, null, 2))
+  else if (items.length === 0) console.log('No entries.')
+  else {
+    const { columns } = await import('./columns.ts')
+    console.log(columns([['at', 'who', 'from', 'did', 'to', 'result'], ...items.map(rowOf)]))
+    if (hasMore) console.error(`There are more: --limit ${limit * 10}, or "patchbay audit export".`)
+  }
+}
+
+async function readInstallation(filter: FilterOptions, limit: number): Promise<Page> {
+  const { readInstallationAudit } = await import('./installation-audit.ts')
+  return readInstallationAudit(filter, limit)
+}
+
+async function readTenant(filter: FilterOptions, limit: number): Promise<Page> {
+  const { openApi } = await import('./remote.ts')
+  const api = openApi()
   const items: AuditEntry[] = []
   let token: string | null | undefined
   do {
@@ -64,13 +85,7 @@ async function list(api: Api, { limit, json = false, ...filter }: ListOptions): 
     items.push(...page.items)
     token = page.next_page_token
   } while (token !== null && items.length < limit)
-  if (json) console.log(JSON.stringify(items, null, 2))
-  else if (items.length === 0) console.log('No entries.')
-  else {
-    const { columns } = await import('./columns.ts')
-    console.log(columns([['at', 'who', 'from', 'did', 'to', 'result'], ...items.map(rowOf)]))
-    if (token !== null) console.error(`There are more: --limit ${limit * 10}, or "patchbay audit export".`)
-  }
+  return { items, hasMore: token !== null }
 }
 
 function rowOf({ at, actor, address, action, target, outcome, code }: AuditEntry): string[] {

@@ -129,7 +129,7 @@ describe('patchbay, talking to a server', function () {
     const id = await createConnector(patchbay, 'https://mcp.audit.example/mcp')
     await patchbay.request('DELETE', `/api/v1/connectors/${id}`)
     const key = await patchbay.createKey({ subject: 'member' })
-    const [table, json, lines, after, none, refused, wrong] = await Promise.all([
+    const [table, json, lines, after, none, refused, wrong, all, databaseless] = await Promise.all([
       run(['audit', 'list', '--target', id]),
       run(['audit', 'list', '--target', id, '--action', 'deleteConnector', '--outcome', 'ok', '--json']),
       run(['audit', 'export', '--target', id, '--channel', 'api', '--since', '2026-01-01']),
@@ -137,6 +137,8 @@ describe('patchbay, talking to a server', function () {
       run(['audit', 'list', '--target', id, '--until', '2026-01-01']),
       run(['audit', 'list'], { PATCHBAY_API_KEY: key }),
       run(['audit', 'list', '--since', 'yesterday']),
+      run(['audit', 'list', '--installation', '--json', '--since', '2026-01-01'], patchbay.env),
+      run(['audit', 'list', '--installation']),
     ])
     expect(table.stdout).to.match(
       new RegExp(`service:admin \\(admin\\) +127.0.0.1 +deleteConnector +connector ${id} +ok`),
@@ -150,6 +152,11 @@ describe('patchbay, talking to a server', function () {
     expect(actions(lines.stdout)).to.deep.equal(['createConnector', 'deleteConnector'])
     expect(actions(after.stdout)).to.deep.equal(['createConnector'])
     expect(none.stdout).to.equal('No entries.\n')
+    expect(JSON.parse(all.stdout).map((entry: { target: { id: string } | null }) => entry.target?.id)).to.include(id)
+    expect([databaseless.exitCode, databaseless.stderr]).to.deep.equal([
+      1,
+      'No database found. Start Patchbay first (npm start), or set DATABASE_URL.\n',
+    ])
     expect([refused.exitCode, wrong.exitCode]).to.deep.equal([1, 1])
     expect(refused.stderr).to.include('forbidden')
     expect(wrong.stderr).to.include('--since').and.include('date')
