@@ -73,13 +73,13 @@ export function createRunRefreshes(deps: Deps) {
   } = deps
 
   return async ({ issuer, references }: RefreshRun, isStopping: () => boolean = () => false): Promise<RunReport> => {
-    await due.release(issuer)
     const places = await issuers.takePlaces(issuer, Math.max(references.length, 1))
-    if (places === null) return { ended: {}, hasMore: false }
     try {
-      return await run(issuer, references, places, isStopping)
+      // only now: a sweep that found the slots still free would make a job that finds nothing
+      await due.release(issuer)
+      return places === null ? { ended: {}, hasMore: false } : await run(issuer, references, places, isStopping)
     } finally {
-      await places.leave()
+      await places?.leave()
     }
   }
 
@@ -132,8 +132,9 @@ export function createRunRefreshes(deps: Deps) {
     async function next(): Promise<Leased | undefined> {
       while (mayGoOn()) {
         const leased = ready.shift()
-        // ahead of need, so that no slot stands idle while the database answers
-        if (leased !== undefined && ready.length < places.count && isMoreToHave()) void fetchMore()
+        // ahead of need, so that no slot stands idle while the database answers; never what a dead process left half done
+        const isShort = ready.length < places.count && monotonic() < lookAt
+        if (leased !== undefined && isShort && isMoreToHave()) void fetchMore()
         if (leased !== undefined) return leased
         if (!isMoreToHave()) return undefined
         await fetchMore()
@@ -165,13 +166,13 @@ export function createRunRefreshes(deps: Deps) {
       }
     }
 
-    try {
-      await Promise.all(Array.from({ length: places.count }, lane))
-    } finally {
-      await Promise.allSettled([refilling])
-      // what was not got round to: nobody shall have to wait for the lease to run out
-      await Promise.all(ready.map((leased) => leases.giveBack(leased)))
-    }
+    // each to its end, also when one fails: nobody takes from what is given back, and no slot is left while it is used
+    const lanes = await Promise.allSettled(Array.from({ length: places.count }, lane))
+    await Promise.allSettled([refilling])
+    // what was not got round to: nobody shall have to wait for the lease to run out
+    await Promise.all(ready.map((leased) => leases.giveBack(leased)))
+    const failure = lanes.find(({ status }) => status === 'rejected')
+    if (failure?.status === 'rejected') throw failure.reason
     return { ended, hasMore: hasMore || named.length > 0 }
   }
 

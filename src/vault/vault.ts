@@ -1,11 +1,4 @@
-import {
-  createCipheriv,
-  createDecipheriv,
-  createSecretKey,
-  hkdfSync,
-  type KeyObject,
-  randomFillSync,
-} from 'node:crypto'
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto'
 import { AppError } from '../kernel/app-error.ts'
 import { Secret } from '../kernel/secret.ts'
 import type { Keyring } from './keyring.ts'
@@ -48,13 +41,12 @@ export function createVault(keyring: Keyring): Vault {
     sealers.set(kid, sealer)
     return sealer
   }
-  const nextIv = createIvSource()
   const associated = (place: SealedPlace): Buffer =>
     Buffer.from(JSON.stringify([version, place.table, place.column, place.rowId, place.tenantId]))
 
   return {
     seal(secret, place) {
-      const iv = nextIv()
+      const iv = randomBytes(ivBytes)
       const cipher = createCipheriv('aes-256-gcm', sealerOf(keyring.activeKid), iv, { authTagLength: tagBytes })
       cipher.setAAD(associated(place))
       const ciphertext = Buffer.concat([cipher.update(secret.reveal(), 'utf8'), cipher.final()])
@@ -95,19 +87,5 @@ export function createVault(keyring: Keyring): Vault {
       const derive = (key: Buffer) => Buffer.from(hkdfSync('sha256', key, '', `patchbay/${purpose}`, 32))
       return { active: derive(keyOf(keyring.activeKid)), all: [...keyring.keys.values()].map(derive) }
     },
-  }
-}
-
-/** Random IVs, fetched from the system by the hundred, which costs what one costs. Each is handed out once. */
-function createIvSource(): () => Buffer {
-  const fetched = Buffer.alloc(ivBytes * 100)
-  let used = fetched.length
-  return () => {
-    if (used === fetched.length) {
-      randomFillSync(fetched)
-      used = 0
-    }
-    used += ivBytes
-    return Buffer.from(fetched.subarray(used - ivBytes, used))
   }
 }
