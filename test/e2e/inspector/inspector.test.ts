@@ -85,7 +85,8 @@ describe('the MCP Inspector as a command', function () {
     })
 
     const file = await readFile(join(folder, 'secrets.json'), 'utf8')
-    const token = (name: string) => new RegExp(`${name}\\W+([\\w.-]+)`).exec(file)?.[1] ?? ''
+    // a token may begin with `-`
+    const token = (name: string) => new RegExp(`${name}[\\\\":\\s]+([\\w.-]+)`).exec(file)?.[1] ?? ''
     const clientId = new URL(opened(first) ?? '').searchParams.get('client_id') ?? ''
     await home.revoke(clientId, token('refresh_token'))
     const isRefused = async () => (await home.challenge(token('access_token'))).status === 401
