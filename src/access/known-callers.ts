@@ -41,16 +41,10 @@ export function createKnownCallers({ verify, changes, clock }: Deps): VerifyCall
     onLive: known.clear,
   })
 
-  /** By credential, of good ones: its hash would cost as much as everything else that is done here. */
+  /** By credential, of good ones: its hash would cost as much as everything else that is done here. For a minute at most. */
   const keys = new Map<string, { readonly connectorId: string; readonly key: string }>()
-  let keysEndAt = 0
 
   function keyOf(credential: string, connectorId: string): string {
-    const now = nowMs()
-    if (now >= keysEndAt) {
-      keys.clear()
-      keysEndAt = now + maxAgeMs
-    }
     const last = keys.get(credential)
     return last?.connectorId === connectorId ? last.key : `${hashToken(credential)} ${connectorId}`
   }
@@ -58,6 +52,8 @@ export function createKnownCallers({ verify, changes, clock }: Deps): VerifyCall
   function rememberKey(credential: string, connectorId: string, key: string): void {
     if (keys.get(credential)?.key === key) return
     if (keys.size >= maxEntries) keys.clear()
+    // by a timer, so that a process that nobody calls any more does not hold on to credentials
+    if (keys.size === 0) setTimeout(() => keys.clear(), maxAgeMs).unref()
     keys.set(credential, { connectorId, key })
   }
 
