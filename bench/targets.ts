@@ -48,7 +48,9 @@ export async function startTargets(folder: string): Promise<{ targets: Target[];
   const bareCluster = await start(0, [script('bare-cluster.mjs'), origin, String(bareClusterPort)])
   const sdk = await start(0, [script('sdk-relay.mjs'), origin, String(sdkPort)])
   const prepared = await preparePatchbay(folder, `${origin}/mcp`, patchbayPort)
-  const server = (env = {}) => start(0, [script('../dist/src/server.js')], { ...prepared.env, ...env })
+  // as Containerfile and chart start it
+  const program = ['--no-memory-reducer', script('../dist/src/server.js')]
+  const server = (env = {}) => start(0, program, { ...prepared.env, ...env })
   const patchbay = await server()
   const publicUrl = `http://localhost:${patchbayPort}`
   const patchbayGroup = await server({ PORT: String(patchbayGroupPort), PUBLIC_URL: publicUrl, PROCESSES: '2' })

@@ -73,7 +73,7 @@ export function createApp(options: AppOptions) {
 
   const vault = createVault(readKeyring(settings.ENCRYPTION_KEYS, settings.DATA_DIR))
   const outside = createOutside({ settings, env, timings, egress, tracing })
-  const { presets, addressPolicy, dispatcher, fetch } = outside
+  const { presets, addressPolicy, fetch } = outside
   const background = createBackground(log)
   const metrics = createMetrics()
 
@@ -264,7 +264,7 @@ export function createApp(options: AppOptions) {
       await insight.stop()
       await background.drain()
       await changes.close()
-      await dispatcher.close()
+      await outside.close()
       redisProbe?.close()
       await storage.close()
       await tracing.close()

@@ -17,7 +17,9 @@ type Deps = {
 
 const maxEntries = 10_000
 /** Of what nobody announces any change of. See docs/adr/0010-memory-that-hears-of-changes.md. */
-const maxAgeMs = 60_000
+const maxAgeMs = 300_000
+/** Credentials as they came are held for less. */
+const keysForMs = 60_000
 
 /**
  * `verify` with a memory: a credential that was good a moment ago is good, unless it was announced to have changed or it
@@ -53,7 +55,7 @@ export function createKnownCallers({ verify, changes, clock }: Deps): VerifyCall
     if (keys.get(credential)?.key === key) return
     if (keys.size >= maxEntries) keys.clear()
     // by a timer, so that a process that nobody calls any more does not hold on to credentials
-    if (keys.size === 0) setTimeout(() => keys.clear(), maxAgeMs).unref()
+    if (keys.size === 0) setTimeout(() => keys.clear(), keysForMs).unref()
     keys.set(credential, { connectorId, key })
   }
 

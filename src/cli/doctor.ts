@@ -54,6 +54,6 @@ async function run(url: string, { json = false, clientId }: Options): Promise<vo
       cause: error,
     })
   } finally {
-    await composed.dispatcher.close()
+    await composed.close()
   }
 }

@@ -19,7 +19,7 @@ import type { Outside } from './outside.ts'
 
 type Parts = {
   readonly settings: Settings
-  readonly outside: Pick<Outside, 'dispatcher' | 'openTransport'>
+  readonly outside: Pick<Outside, 'upstreams' | 'openTransport'>
   readonly changes: Changes
   readonly place: OwnPlace
   readonly verify: Parameters<typeof createKnownCallers>[0]['verify']
@@ -60,7 +60,7 @@ export function composeMcpEndpoint(parts: Parts): McpEndpoint {
     changes,
     vault,
     clock,
-    dispatcher: outside.dispatcher,
+    upstreams: outside.upstreams,
     openTransport: outside.openTransport,
     askPeer,
     place: parts.place,

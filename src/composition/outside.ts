@@ -5,6 +5,7 @@ import type { LookupAddresses } from '../egress/guarded-connector.ts'
 import { createGuardedDispatcher } from '../egress/guarded-dispatcher.ts'
 import { createGuardedFetch } from '../egress/guarded-fetch.ts'
 import { createGuardedPost } from '../egress/guarded-post.ts'
+import { createUpstreamClient } from '../egress/http1/upstream-client.ts'
 import { createOpenWebSocket } from '../egress/open-websocket.ts'
 import { createTracedFetch, createTracedPost } from '../egress/traced-fetch.ts'
 import { noTracing, type Tracing } from '../kernel/tracing.ts'
@@ -34,7 +35,7 @@ export type EgressParts = {
 export type Outside = ReturnType<typeof createOutside>
 
 /**
- * Wires egress, probe, discovery and presets. Opens nothing by itself; close the dispatcher when done.
+ * Wires egress, probe, discovery and presets. Opens nothing by itself; close it when done.
  *
  * @throws Error with a sentence for the operator when presets or `EGRESS_ALLOW` are not usable
  */
@@ -43,10 +44,11 @@ export function createOutside({ settings, env, timings, egress = {}, tracing = n
   const { addressPolicy = policyOf(settings), ...connecting } = egress
   const dispatcher = createGuardedDispatcher({
     policy: addressPolicy,
-    // a few more than calls, for metadata and probes
+    // a few more than translated sessions, for metadata, probes and tokens
     connectionsPerOrigin: settings.MCP_CALLS_PER_UPSTREAM + 24,
     ...connecting,
   })
+  const upstreams = createUpstreamClient({ policy: addressPolicy, ...connecting })
   const fetch = createTracedFetch(createGuardedFetch({ policy: addressPolicy, dispatcher }), tracing)
   const post = createTracedPost(createGuardedPost({ policy: addressPolicy, dispatcher }), tracing)
   const openWebSocket = createOpenWebSocket({ policy: addressPolicy, dispatcher })
@@ -54,7 +56,7 @@ export function createOutside({ settings, env, timings, egress = {}, tracing = n
   return {
     presets,
     addressPolicy,
-    dispatcher,
+    upstreams,
     fetch,
     post,
     openTransport,
@@ -66,6 +68,10 @@ export function createOutside({ settings, env, timings, egress = {}, tracing = n
     }),
     /** The URL of our client metadata document; null where authorization servers could not fetch it. */
     clientMetadataUrl: clientMetadataUrl(settings.PUBLIC_URL, settings.CLIENT_METADATA_URL),
+    async close(): Promise<void> {
+      upstreams.destroy()
+      await dispatcher.close()
+    },
   }
 }
 

@@ -14,7 +14,7 @@ type Deps = {
 
 const maxEntries = 10_000
 /** Of what nobody announces any change of. See docs/adr/0010-memory-that-hears-of-changes.md. */
-const maxAgeMs = 60_000
+const maxAgeMs = 300_000
 /** A token that is about to run out is for `resolveUpstream` to renew. */
 const renewalMs = 10_000
 

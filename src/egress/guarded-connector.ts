@@ -12,7 +12,8 @@ export type LookupAddresses = (
 export type GuardedConnectorOptions = {
   readonly policy: AddressPolicy
   readonly lookup?: LookupAddresses | undefined
-  readonly timeoutMs: number
+  /** From the look-up to the end of the TLS handshake (default 5000). */
+  readonly timeoutMs?: number | undefined
   /** Certificate authorities besides those that Node.js trusts, PEM. */
   readonly ca?: string | undefined
 }
@@ -27,36 +28,85 @@ const systemLookup: LookupAddresses = (hostname) => dns.lookup(hostname, { all: 
  * A refusal reaches the request as an `AppError` `url_not_allowed` or `egress_blocked`.
  */
 export function createGuardedConnector(origin: URL, options: GuardedConnectorOptions): buildConnector.connector {
-  const { policy, lookup = systemLookup, timeoutMs, ca } = options
-  const hostname = origin.hostname.replace(/^\[(.*)\]$/, '$1')
-  const destination: Destination = { hostname, port: portOf(origin) }
-  const connect = buildConnector({
+  const connect = buildConnector(connectorOptions(origin, options))
+  return (target, callback) => guard(origin, options.policy, callback, (done) => connect(target, done))
+}
+
+/** Opens a socket, and has each piece of what comes on it read at once: the memory is used again. `read` says whether to go on. */
+export type OpenSocket = (read: (bytes: Buffer) => boolean, opened: buildConnector.Callback) => void
+
+/**
+ * The same, for who reads what comes as it comes. One piece of memory serves all sockets: the system's read fills it and the
+ * reader is called in the same moment (libuv), and without it each read would allocate 64 KB.
+ */
+export function createGuardedOpener(origin: URL, options: GuardedConnectorOptions): OpenSocket {
+  const common = connectorOptions(origin, options)
+  const target = { hostname: origin.hostname, host: origin.host, protocol: origin.protocol, port: origin.port }
+  /** The last one, so that the next handshake is shorter. */
+  let session: Buffer | undefined
+  return (read, opened) => {
+    const callback = (length: number, memory: Uint8Array) => read((memory as Buffer).subarray(0, length))
+    const connect = buildConnector({
+      ...common,
+      ...(session === undefined ? {} : { session }),
+      onread: { buffer: sharedMemory, callback },
+    })
+    guard(origin, options.policy, opened, (done) =>
+      connect(target, (...result) => {
+        result[1]?.on('session', (fresh: Buffer) => {
+          session = fresh
+        })
+        done(...result)
+      }),
+    )
+  }
+}
+
+const sharedMemory = Buffer.allocUnsafeSlow(64 * 1024)
+
+function connectorOptions(
+  origin: URL,
+  { policy, lookup = systemLookup, timeoutMs = 5000, ca }: GuardedConnectorOptions,
+) {
+  return {
     allowH2: false,
     timeout: timeoutMs,
     autoSelectFamily: true,
     // Node's 250 ms would give up a working address on a slow line.
     autoSelectFamilyAttemptTimeout: 1000,
-    lookup: createGuardedLookup(destination, policy, lookup),
+    lookup: createGuardedLookup(destinationOf(origin), policy, lookup),
     ...(ca === undefined ? {} : { ca }),
-  })
-
-  return (target, callback) => {
-    try {
-      policy.checkUrl(origin)
-      if (isIP(hostname) !== 0 && !policy.isAddressAllowed(hostname, destination)) throw blocked('literal', hostname)
-    } catch (error) {
-      // Only `AppError`s are thrown above; undici wants them handed over, later.
-      queueMicrotask(() => callback(error as AppError, null))
-      return
-    }
-    connect(target, (...result) => {
-      const [error, socket] = result
-      if (error === null && !isPeerAllowed(socket, policy, destination)) {
-        socket.destroy()
-        callback(blocked('peer', socket.remoteAddress ?? 'none'), null)
-      } else callback(...result)
-    })
   }
+}
+
+function destinationOf(origin: URL): Destination {
+  return { hostname: origin.hostname.replace(/^\[(.*)\]$/, '$1'), port: portOf(origin) }
+}
+
+/** The checks before and after a socket is opened. */
+function guard(
+  origin: URL,
+  policy: AddressPolicy,
+  callback: buildConnector.Callback,
+  connect: (done: buildConnector.Callback) => void,
+): void {
+  const destination = destinationOf(origin)
+  const { hostname } = destination
+  try {
+    policy.checkUrl(origin)
+    if (isIP(hostname) !== 0 && !policy.isAddressAllowed(hostname, destination)) throw blocked('literal', hostname)
+  } catch (error) {
+    // Only `AppError`s are thrown above; they are handed over, later.
+    queueMicrotask(() => callback(error as AppError, null))
+    return
+  }
+  connect((...result) => {
+    const [error, socket] = result
+    if (error === null && !isPeerAllowed(socket, policy, destination)) {
+      socket.destroy()
+      callback(blocked('peer', socket.remoteAddress ?? 'none'), null)
+    } else callback(...result)
+  })
 }
 
 /** Resolves once; one forbidden answer among many forbids the host. The socket then uses these answers only. */

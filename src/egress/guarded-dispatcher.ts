@@ -120,7 +120,7 @@ function createPool(origin: URL, options: GuardedDispatcherOptions): Pool {
     connect: createGuardedConnector(origin, {
       policy: options.policy,
       lookup: options.lookup,
-      timeoutMs: options.connectTimeoutMs ?? 5000,
+      timeoutMs: options.connectTimeoutMs,
       ca: options.ca,
     }),
   })

@@ -130,7 +130,8 @@ export function createFrontDoor(deps: FrontDoorDeps): FrontDoor {
         durationMs: Math.round(now() - startedAt),
         isComplete: response.writableFinished,
       })
-      record.whenOver?.()
+      record.leave?.()
+      record.relaying?.callerGone()
     })
     // A socket that breaks under a write is not news: `close` follows.
     response.on('error', ignore)

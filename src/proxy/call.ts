@@ -13,8 +13,13 @@ export type McpCall = CallFacts & {
   readonly requestId: string
   /** Begun once the caller is known. */
   span: Span
-  /** To be told when the answer is over, or its reader gone. */
-  whenOver: (() => void) | null
+  /**
+   * Gives back the call's place among those under way, and who is to hear that its reader is gone. Two fields, not one closure
+   * made where the call is served: V8 keeps the scope of an async function for each such closure, and with it, by way of what
+   * was promoted to the old space before, every call until the next full collection. That cost 60 microseconds a call.
+   */
+  leave: (() => void) | null
+  relaying: { callerGone(): void } | null
 }
 
 /** The record of a request that has just come in. */
@@ -31,7 +36,8 @@ export function newCall(requestId: string, path: string, connectorId: string): M
     isForwarded: false,
     failure: null,
     span: noSpan,
-    whenOver: null,
+    leave: null,
+    relaying: null,
   }
 }
 
@@ -49,13 +55,19 @@ export const commonHeaders = ['cache-control', 'no-store, no-transform', 'x-cont
 /** Writes a complete answer. Does nothing when the caller has gone or an answer has begun. */
 export function writeAnswer(
   { response, headers }: Reply,
-  answer: { readonly status: number; readonly headers?: readonly string[]; readonly body?: Buffer | string },
+  answer: {
+    readonly status: number
+    readonly headers?: readonly string[]
+    readonly body?: string
+    /** Of the body, for bytes that are passed on as they are (default UTF-8). */
+    readonly encoding?: 'latin1'
+  },
 ): void {
   if (response.destroyed || response.headersSent) return
-  const { status, body = '' } = answer
+  const { status, body = '', encoding = 'utf8' } = answer
   const head = headers.concat(commonHeaders, answer.headers ?? [])
   // RFC 9110 section 8.6: no Content-Length with 204.
-  if (status !== 204) head.push('content-length', String(Buffer.byteLength(body)))
+  if (status !== 204) head.push('content-length', String(Buffer.byteLength(body, encoding)))
   response.writeHead(status, head)
-  response.end(body)
+  response.end(body, encoding)
 }

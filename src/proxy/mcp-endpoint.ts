@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Caller } from '../access/caller.ts'
 import type { AskPeer } from '../egress/ask-peer.ts'
+import type { UpstreamClient } from '../egress/http1/exchange.ts'
 import { readMessage } from '../insight/read-message.ts'
 import { AppError, isAppError } from '../kernel/app-error.ts'
 import type { Changes } from '../kernel/changes.ts'
@@ -26,14 +27,13 @@ import type { OwnPlace } from './own-place.ts'
 import { createOwnSession, mayAnswerUs } from './own-session.ts'
 import { createPlaceProofs } from './place-proof.ts'
 import type { AuthenticateCaller, BeginConnect, RecoverUnauthorized, ResolveUpstream } from './ports.ts'
-import { type AdmittedCall, createRelayCall } from './relay-call.ts'
+import { createRelayCall } from './relay-call.ts'
 import { readRequestBody } from './request-body.ts'
 import { type RequestHead, readRequestHead } from './request-headers.ts'
 import { createSessionBinding, type SessionKeys } from './session-binding.ts'
 import { createSessionClients } from './session-clients.ts'
 import { createTranslate } from './translate.ts'
 import { unknownSession } from './unknown-session.ts'
-import type { UpstreamDispatcher } from './upstream-dispatcher.ts'
 import { addressOf } from './upstream-request.ts'
 
 export type McpEndpointDeps = {
@@ -43,8 +43,7 @@ export type McpEndpointDeps = {
   readonly changes: Changes
   readonly clock: Clock
   readonly beginConnect: BeginConnect
-  /** undici's `Dispatcher` is one; in the product the guarded one. */
-  readonly dispatcher: UpstreamDispatcher
+  readonly upstreams: UpstreamClient
   /** For upstreams of HTTP+SSE and WebSocket. */
   readonly openTransport: OpenLegacyTransport
   /** The other processes of ours, for sessions that live in one of them. */
@@ -178,12 +177,7 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
     if (response.destroyed) return
     // what we answer ourselves may wait for a person, and is counted as well
     const origin = resolution.kind === 'usable' ? addressOf(resolution.target.url).origin : `none:${connectorId}`
-    const leave = admission.enter(principal, connectorId, origin)
-    let call: AdmittedCall | null = null
-    reply.call.whenOver = () => {
-      leave()
-      call?.relaying?.callerGone()
-    }
+    reply.call.leave = admission.enter(principal, connectorId, origin)
 
     if (mayAnswerUs(head, body)) {
       const settled = await ownSession.settle({ reply, principal, method, head, body })
@@ -194,8 +188,7 @@ export function createMcpEndpoint(deps: McpEndpointDeps): McpEndpoint {
       if (settled?.kind === 'relay') body = settled.body
       resolution = await resolveUpstream(principal, connectorId)
     }
-    call = { request, method, head, reply, caller, body, relaying: null }
-    const needs = await relayCall(call, resolution)
+    const needs = await relayCall({ request, method, head, reply, caller, body }, resolution)
     if (needs !== null) {
       reply.call.failure = 'needs_connection'
       await ownSession.answer({ reply, principal, method, head, body }, needs)

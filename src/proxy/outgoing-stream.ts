@@ -42,12 +42,12 @@ export class OutgoingStream {
     this.#response.flushHeaders()
   }
 
-  /** @returns false when the reader cannot keep up */
+  /** @param chunk not needed any more when this returns. @returns false when the reader cannot keep up */
   pass(chunk: Buffer): boolean {
     this.#quiet = 0
     this.begin()
     if (this.isEvents) this.#sse = advanceSseState(this.#sse, chunk)
-    return this.#response.write(chunk)
+    return this.#response.write(Buffer.from(chunk))
   }
 
   /** The reader could not keep up: tells when it takes more again. */

@@ -11,7 +11,7 @@ import { beginUpstreamSpan, endUpstreamSpan } from './call-span.ts'
 import { canOpenLinks, readMessages } from './json-rpc.ts'
 import type { ProxyLimits } from './limits.ts'
 import type { NeedsConnection, RecoverUnauthorized } from './ports.ts'
-import { type RelayDeps, type Relaying, type RelayOutcome, startRelay } from './relay.ts'
+import { type RelayDeps, type RelayOutcome, startRelay } from './relay.ts'
 import type { RequestHead } from './request-headers.ts'
 import { type ClientFeatures, featuresOf, type SessionBinding } from './session-binding.ts'
 import type { SessionClients } from './session-clients.ts'
@@ -27,8 +27,6 @@ export type AdmittedCall = {
   readonly reply: Reply
   readonly caller: Caller
   readonly body: Buffer
-  /** What is under way upstream, for whoever sees the caller go. */
-  relaying: Relaying | null
 }
 
 type Deps = RelayDeps & {
@@ -117,9 +115,10 @@ export function createRelayCall(deps: Deps) {
     const traceparent = span.context === null ? null : formatTraceparent(span.context)
     const outbound = { method, forwarded: head.forwarded, traceparent, sessionId, body }
     const upstreamRequest = toUpstreamRequest(target, outbound)
-    call.relaying = startRelay(deps, { reply, caller, target, request: upstreamRequest, bindSession })
-    if (span !== noSpan) void call.relaying.outcome.then((outcome) => endUpstreamSpan(span, outcome))
-    return call.relaying.outcome
+    const relaying = startRelay(deps, { reply, caller, target, request: upstreamRequest, bindSession })
+    reply.call.relaying = relaying
+    if (span !== noSpan) void relaying.outcome.then((outcome) => endUpstreamSpan(span, outcome))
+    return relaying.outcome
   }
 
   return relayCall

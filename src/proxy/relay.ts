@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Caller } from '../access/caller.ts'
 import type { UpstreamTarget } from '../connections/resolve-upstream.ts'
+import type { AnswerHandler, UpstreamClient, UpstreamExchange, UpstreamRequest } from '../egress/http1/exchange.ts'
 import { AppError } from '../kernel/app-error.ts'
 import type { RelayMetrics } from '../metrics/relay-metrics.ts'
 import type { Challenge } from '../upstream/challenge.ts'
@@ -11,7 +12,6 @@ import type { Beating, Heartbeat } from './heartbeat.ts'
 import type { ProxyLimits } from './limits.ts'
 import { OutgoingStream } from './outgoing-stream.ts'
 import { type AnswerHead, readAnswerHead } from './response-headers.ts'
-import type { UpstreamDispatcher, UpstreamHandler, UpstreamRequest } from './upstream-dispatcher.ts'
 import { toUpstreamFailure } from './upstream-failure.ts'
 
 /** What came of one attempt. With `answered` the caller has, or is getting, an answer. */
@@ -21,7 +21,7 @@ export type RelayOutcome =
   | { readonly kind: 'failed'; readonly error: AppError }
 
 export type RelayDeps = {
-  readonly dispatcher: UpstreamDispatcher
+  readonly upstreams: UpstreamClient
   readonly heartbeat: Heartbeat<Beating & UnderWay>
   readonly limits: ProxyLimits
   readonly metrics: RelayMetrics
@@ -42,24 +42,17 @@ export type Relaying = { readonly outcome: Promise<RelayOutcome>; callerGone(): 
 /** Sends one request upstream and passes the answer on, with backpressure and aborts in both directions. */
 export function startRelay(deps: RelayDeps, attempt: Attempt): Relaying {
   const relay = new Relay(deps, attempt)
-  deps.heartbeat.add(relay)
-  try {
-    deps.dispatcher.dispatch(attempt.request, relay)
-  } catch (error) {
-    relay.onError(error)
-  }
+  relay.start()
   return relay
 }
 
 const answered: RelayOutcome = { kind: 'answered' }
 const hungUp: RelayOutcome = { kind: 'caller_gone' }
-/** A server that keeps on saying "wait" (1xx) restarts undici's timer with each. */
-const maxInformational = 16
 
 type Phase = 'waiting' | 'holding' | 'streaming' | 'done'
 
 // A class, since one of these is made per call: methods on a prototype cost nothing per instance.
-class Relay implements UpstreamHandler, Beating, UnderWay, Relaying {
+class Relay implements AnswerHandler, Beating, UnderWay, Relaying {
   readonly outcome: Promise<RelayOutcome>
   slot = -1
   readonly #deps: RelayDeps
@@ -67,14 +60,13 @@ class Relay implements UpstreamHandler, Beating, UnderWay, Relaying {
   readonly #response: ServerResponse
   #settle: (outcome: RelayOutcome) => void = () => {}
   #phase: Phase = 'waiting'
-  #abort: (() => void) | null = null
-  #resume: (() => void) | null = null
-  #informational = 0
+  #exchange: UpstreamExchange | null = null
 
   #status = 0
   #head: AnswerHead | null = null
   #plan: AnswerPlan | null = null
-  #held: Buffer[] = []
+  /** Latin-1: a text goes out with the head in one piece. */
+  #held = ''
   #heldBytes = 0
   #stream: OutgoingStream | null = null
   #isRetired = false
@@ -103,21 +95,18 @@ class Relay implements UpstreamHandler, Beating, UnderWay, Relaying {
     return this.#attempt.target
   }
 
-  onConnect(abort: () => void): void {
-    this.#abort = abort
-    if (this.#phase === 'done') abort()
+  start(): void {
+    this.#deps.heartbeat.add(this)
+    try {
+      this.#exchange = this.#deps.upstreams.dispatch(this.#attempt.request, this)
+    } catch (error) {
+      this.onFailure(error)
+    }
   }
 
-  onHeaders(status: number, raw: Buffer[], resume: () => void): boolean {
-    if (this.#phase === 'done') return true
-    if (status < 200) {
-      this.#informational += 1
-      if (this.#informational > maxInformational) this.#fail(protocolError('too many 1xx answers'))
-      return true
-    }
-    const head = readAnswerHead(raw)
+  onHead(status: number, headers: readonly string[]): void {
+    const head = readAnswerHead(headers)
     const plan = planAnswer(status, head, this.#attempt.request.method, this.#deps.limits)
-    this.#resume = resume
     this.#status = status
     this.#head = head
     this.#plan = plan
@@ -125,7 +114,7 @@ class Relay implements UpstreamHandler, Beating, UnderWay, Relaying {
     switch (plan.kind) {
       case 'unauthorized':
         this.#finish(plan)
-        this.#abort?.()
+        this.#exchange?.abort()
         break
       case 'refuse':
         this.#fail(protocolError(plan.reason))
@@ -137,7 +126,6 @@ class Relay implements UpstreamHandler, Beating, UnderWay, Relaying {
       default:
         this.#beginStream(head, plan.kind === 'events')
     }
-    return true
   }
 
   onData(chunk: Buffer): boolean {
@@ -147,7 +135,7 @@ class Relay implements UpstreamHandler, Beating, UnderWay, Relaying {
     return true
   }
 
-  onComplete(): void {
+  onEnd(): void {
     if (this.#phase === 'holding') this.#answerHeld(this.#held)
     else if (this.#phase === 'streaming') {
       this.#stream?.begin()
@@ -156,7 +144,7 @@ class Relay implements UpstreamHandler, Beating, UnderWay, Relaying {
     }
   }
 
-  onError(error: unknown): void {
+  onFailure(error: unknown): void {
     if (this.#phase !== 'done') this.#fail(toUpstreamFailure(error))
   }
 
@@ -164,7 +152,7 @@ class Relay implements UpstreamHandler, Beating, UnderWay, Relaying {
   callerGone(): void {
     if (this.#phase === 'done') return
     this.#finish(hungUp)
-    this.#abort?.()
+    this.#exchange?.abort()
   }
 
   beat(): void {
@@ -224,7 +212,7 @@ class Relay implements UpstreamHandler, Beating, UnderWay, Relaying {
     if (!hasRoom) {
       stream.whenRoom(() => {
         this.#silent = 0
-        this.#resume?.()
+        this.#exchange?.resume()
       })
     }
     return hasRoom
@@ -233,21 +221,20 @@ class Relay implements UpstreamHandler, Beating, UnderWay, Relaying {
   #hold(chunk: Buffer): void {
     const plan = this.#plan
     this.#heldBytes += chunk.length
-    if (plan?.kind === 'hold' && this.#heldBytes <= plan.maxBytes) this.#held.push(chunk)
+    if (plan?.kind === 'hold' && this.#heldBytes <= plan.maxBytes) this.#held += chunk.toString('latin1')
     else if (plan?.kind === 'hold' && plan.whenLonger === 'refuse') this.#fail(protocolError('unexpected body'))
     else if (this.#heldBytes > this.#deps.limits.maxHeldBytes) {
-      this.#answerHeld([])
-      this.#abort?.()
+      this.#answerHeld('')
+      this.#exchange?.abort()
     }
   }
 
-  #answerHeld(parts: readonly Buffer[]): void {
+  #answerHeld(body: string): void {
     if (this.#head === null) return
     const headers = this.#headersFor(this.#head, this.#plan?.kind === 'hold')
     if (headers === null) return
-    const body = parts.length === 1 ? parts[0] : Buffer.concat(parts)
     this.#finish(answered)
-    writeAnswer(this.#attempt.reply, { status: this.#status, headers, body: body ?? '' })
+    writeAnswer(this.#attempt.reply, { status: this.#status, headers, body, encoding: 'latin1' })
   }
 
   /** What of the upstream's head the caller gets, names and values in turn; null when it was refused instead. */
@@ -269,7 +256,7 @@ class Relay implements UpstreamHandler, Beating, UnderWay, Relaying {
   #endStream(): void {
     this.#finish(answered)
     this.#stream?.end()
-    this.#abort?.()
+    this.#exchange?.abort()
   }
 
   /** Before anything was sent the caller gets an error, after that a broken connection: never a clean end (PX-09). */
@@ -278,7 +265,7 @@ class Relay implements UpstreamHandler, Beating, UnderWay, Relaying {
     if (hasBegun) this.#attempt.reply.call.failure = error.code
     this.#finish({ kind: 'failed', error })
     if (hasBegun) this.#response.destroy()
-    this.#abort?.()
+    this.#exchange?.abort()
   }
 
   #finish(outcome: RelayOutcome): void {

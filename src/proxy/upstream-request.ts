@@ -1,6 +1,6 @@
 import type { UpstreamTarget } from '../connections/resolve-upstream.ts'
+import type { UpstreamRequest } from '../egress/http1/exchange.ts'
 import { AppError } from '../kernel/app-error.ts'
-import type { UpstreamRequest } from './upstream-dispatcher.ts'
 
 type Address = { readonly origin: string; readonly path: string }
 
@@ -79,7 +79,5 @@ export function toUpstreamRequest(target: UpstreamTarget, call: OutboundCall): U
     method: call.method,
     headers,
     body: call.body.length === 0 ? null : call.body,
-    headersTimeout: 0,
-    bodyTimeout: 0,
   }
 }

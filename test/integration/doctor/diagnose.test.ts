@@ -26,7 +26,7 @@ const silent = createLogger('silent')
 type Quirks = (site: Pick<ScriptedUpstream, 'origin' | 'url'>) => OauthQuirks
 
 describe('createDiagnose', () => {
-  const opened: Outside[] = []
+  const opened: Pick<Outside, 'close'>[] = []
   const open = (env: Readonly<Record<string, string>> = {}, timings: Partial<typeof defaultTimings> = {}): Diagnose => {
     const outside = createOutside({ settings: readSettings(env), env, timings: { ...defaultTimings, ...timings } })
     opened.push(outside)
@@ -36,7 +36,7 @@ describe('createDiagnose', () => {
   before(() => {
     diagnose = open()
   })
-  after(() => Promise.all(opened.map(({ dispatcher }) => dispatcher.close())))
+  after(() => Promise.all(opened.map((outside) => outside.close())))
 
   const diagnoseQuirky = async (quirks: Quirks, ask = diagnose): Promise<Diagnosis> => {
     const upstream = await startQuirkyOauth(quirks)
@@ -330,7 +330,7 @@ describe('createDiagnose', () => {
           return addresses.map((address) => ({ address, family: 4 as const }))
         }
         const dispatcher = createGuardedDispatcher({ policy, lookup })
-        opened.push({ ...strict, dispatcher })
+        opened.push(strict, dispatcher)
         const fetch = createGuardedFetch({ policy, dispatcher })
         const findPinnedIssuer = async () => null
         const probe = createProbe({ fetch, openTransport: strict.openTransport })

@@ -169,7 +169,7 @@ describe('MCP endpoint, what comes back', () => {
       // @guards src/proxy/answer-plan.ts:planAnswer
       ['PX-07: gzip though we asked for identity', respond(200, 'x', { ...json, 'content-encoding': 'gzip' })],
       ['PX-07: gzip inside the chunks', sendRaw(`${rawHead('Transfer-Encoding: gzip, chunked')}1\r\nx\r\n0\r\n\r\n`)],
-      // @guards src/proxy/response-headers.ts:readAnswerHead
+      // @guards src/egress/http1/answer-head.ts:parseAnswerHead
       ['PX-08: two Content-Length', sendRaw(`${rawHead('Content-Length: 2', 'Content-Length: 2')}{}`)],
       ['PX-08: two different Content-Length', sendRaw(`${rawHead('Content-Length: 2', 'Content-Length: 3')}{}`)],
       [
@@ -295,7 +295,7 @@ describe('MCP endpoint, what comes back', () => {
     expect(answer.body).to.equal('{"good":true}')
   })
 
-  // @guards src/proxy/relay.ts:onError
+  // @guards src/proxy/relay.ts:onFailure
   it('PX-09: a long answer cut short destroys the connection, and never ends as if complete', async () => {
     upstream.script(() => closeInBody(`{"x":"${'x'.repeat(100_000)}`))
     const { statusCode, body } = await caller.open()

@@ -9,6 +9,7 @@ import { createAddressPolicy } from '../../../src/egress/address-policy.ts'
 import { askPeer } from '../../../src/egress/ask-peer.ts'
 import { createGuardedDispatcher } from '../../../src/egress/guarded-dispatcher.ts'
 import { createGuardedFetch } from '../../../src/egress/guarded-fetch.ts'
+import { createUpstreamClient } from '../../../src/egress/http1/upstream-client.ts'
 import { createOpenWebSocket } from '../../../src/egress/open-websocket.ts'
 import { createFrontDoor, serverOptions } from '../../../src/http/front-door.ts'
 import { createShowBrowser } from '../../../src/http/show-browser.ts'
@@ -94,6 +95,7 @@ export async function startEndpoint(options: StartOptions): Promise<StartedEndpo
   const log: Record<string, unknown>[] = []
   const logger = createLogger('debug', { write: (line) => void log.push(JSON.parse(line)) })
   const policy = createAddressPolicy({ allow: [], allowLoopback: true, ports: [443] })
+  const upstreams = createUpstreamClient({ policy })
   const dispatcher = createGuardedDispatcher({ policy, connectionsPerOrigin: 2048 })
   const key = randomBytes(32)
   const metrics = createMetrics()
@@ -112,7 +114,7 @@ export async function startEndpoint(options: StartOptions): Promise<StartedEndpo
         (options.resolve ?? (async () => usable(targetOf(options.upstreamUrl))))(principal, connectorId)),
     vault: createVault({ activeKid: 'k', keys: new Map([['k', key]]) }),
     clock: systemClock,
-    dispatcher,
+    upstreams,
     openTransport: createLegacyTransports({
       fetch: createGuardedFetch({ policy, dispatcher }),
       openWebSocket: createOpenWebSocket({ policy, dispatcher }),
@@ -154,6 +156,7 @@ export async function startEndpoint(options: StartOptions): Promise<StartedEndpo
       server.close()
       server.closeAllConnections()
       await closed
+      upstreams.destroy()
       await dispatcher.destroy()
     },
   }

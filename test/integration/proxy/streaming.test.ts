@@ -92,7 +92,7 @@ describe('MCP endpoint, streams', () => {
       })
     }
 
-    // @guards src/proxy/relay.ts:onHeaders
+    // @guards src/proxy/relay.ts:onHead
     it('REL-23: sends the headers before the first event, and each event before the next', async () => {
       await start()
       const { answer, response } = byHand()

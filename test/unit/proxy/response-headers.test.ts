@@ -4,7 +4,7 @@ import { defaultProxyLimits } from '../../../src/proxy/limits.ts'
 import { bodyKindOf, readAnswerHead } from '../../../src/proxy/response-headers.ts'
 
 const read = (headers: readonly (readonly [string, string])[]) =>
-  readAnswerHead(headers.flatMap(([name, value]) => [Buffer.from(name, 'latin1'), Buffer.from(value, 'latin1')]))
+  readAnswerHead(headers.flatMap(([name, value]) => [name.toLowerCase(), value]))
 
 describe('readAnswerHead', () => {
   it('PX-03: passes the allow-list and nothing else', () => {
@@ -40,7 +40,7 @@ describe('readAnswerHead', () => {
     expect(read([['allow', 'GET\x80, <b>']]).passed).to.deep.equal([])
   })
 
-  for (const name of ['content-type', 'content-length', 'mcp-session-id']) {
+  for (const name of ['content-type', 'mcp-session-id']) {
     it(`PX-08: finds a flaw in two ${name}`, () => {
       expect(
         read([
@@ -51,22 +51,13 @@ describe('readAnswerHead', () => {
     })
   }
 
-  it('PX-08: finds a flaw in a length beside chunks, a length that is none, and a content type with control characters', () => {
-    const both = [
-      ['transfer-encoding', 'chunked'],
-      ['content-length', '1'],
-    ] as const
-    expect(read(both).flaw).to.equal('transfer-encoding')
-    for (const value of ['1, 1', '+1', '0x10', '-1', ''])
-      expect(read([['content-length', value]]).flaw, value).to.equal('content-length')
+  it('PX-08: finds a flaw in a content type with control characters', () => {
     expect(read([['content-type', 'application/json\x0b']]).flaw).to.equal('content-type')
   })
 
-  it('PX-07: notices codings, also those hidden behind chunks', () => {
+  it('PX-07: notices codings', () => {
     expect(read([['content-encoding', 'gzip']]).isEncoded).to.equal(true)
-    expect(read([['transfer-encoding', 'gzip, chunked']]).isEncoded).to.equal(true)
     expect(read([['content-encoding', 'identity']]).isEncoded).to.equal(false)
-    expect(read([['transfer-encoding', 'chunked']]).isEncoded).to.equal(false)
   })
 })
 
