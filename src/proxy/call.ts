@@ -14,9 +14,8 @@ export type McpCall = CallFacts & {
   /** Begun once the caller is known. */
   span: Span
   /**
-   * Gives back the call's place among those under way, and who is to hear that its reader is gone. Two fields, not one closure
-   * made where the call is served: V8 keeps the scope of an async function for each such closure, and with it, by way of what
-   * was promoted to the old space before, every call until the next full collection. That cost 60 microseconds a call.
+   * Gives back the call's place among those under way, and who is to hear that its reader is gone. Not one closure made where the
+   * call is served: with that, everything of a call outlived V8's young generation (docs/performance.md).
    */
   leave: (() => void) | null
   relaying: { callerGone(): void } | null
