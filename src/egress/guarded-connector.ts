@@ -41,7 +41,8 @@ export type OpenSocket = (read: (bytes: Buffer) => boolean, opened: buildConnect
  */
 export function createGuardedOpener(origin: URL, options: GuardedConnectorOptions): OpenSocket {
   const common = connectorOptions(origin, options)
-  const target = { hostname: origin.hostname, host: origin.host, protocol: origin.protocol, port: origin.port }
+  const { hostname } = destinationOf(origin)
+  const target = { hostname, host: origin.host, protocol: origin.protocol, port: origin.port }
   /** The last one, so that the next handshake is shorter. */
   let session: Buffer | undefined
   return (read, opened) => {

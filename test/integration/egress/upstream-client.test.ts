@@ -103,6 +103,12 @@ describe('createUpstreamClient', () => {
     expect(server.peers[0]?.received.startsWith('POST /mcp HTTP/1.1\r\nhost: 127.0.0.1:')).to.equal(true)
   })
 
+  it('finds a server by its IPv6 address', async () => {
+    const server = await startServer((request, response) => response.end(request.headers.host), '::1')
+    ends.push(server.close)
+    expect(await ask(open(), server.origin)).to.include({ status: 200, body: `[::1]:${server.port}` })
+  })
+
   it('sends long bodies whole', async () => {
     const server = await startServer((request, response) => request.pipe(response))
     ends.push(server.close)
