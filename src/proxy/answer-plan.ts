@@ -1,6 +1,6 @@
 import { type Challenge, parseChallenge } from '../upstream/challenge.ts'
 import type { ProxyLimits } from './limits.ts'
-import { type AnswerHead, bodyKindOf } from './response-headers.ts'
+import { bodyKindOf, type ResponseHead } from './response-headers.ts'
 
 /**
  * What becomes of an upstream's answer:
@@ -33,7 +33,7 @@ const nothing: AnswerPlan = { kind: 'hold', maxBytes: 0, whenLonger: 'refuse' }
  * short and of a kind that no browser runs. Below, a body of a foreign kind is a 502; where it means nothing in MCP
  * (202, DELETE) it is dropped, because real servers put a word there.
  */
-export function planAnswer(status: number, head: AnswerHead, method: string, limits: ProxyLimits): AnswerPlan {
+export function planAnswer(status: number, head: ResponseHead, method: string, limits: ProxyLimits): AnswerPlan {
   if (status === 401 || status === 403) {
     const challenge = head.wwwAuthenticate === null ? null : parseChallenge(head.wwwAuthenticate)
     if (status === 401 || challenge?.error === 'insufficient_scope') return { kind: 'unauthorized', status, challenge }

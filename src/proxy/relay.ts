@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Caller } from '../access/caller.ts'
 import type { UpstreamTarget } from '../connections/resolve-upstream.ts'
 import type { AnswerHandler, UpstreamClient, UpstreamExchange, UpstreamRequest } from '../egress/http1/exchange.ts'
+import { protocolError } from '../egress/http1/protocol-error.ts'
 import { AppError } from '../kernel/app-error.ts'
 import type { RelayMetrics } from '../metrics/relay-metrics.ts'
 import type { Challenge } from '../upstream/challenge.ts'
@@ -11,7 +12,7 @@ import type { UnderWay } from './end-revoked.ts'
 import type { Beating, Heartbeat } from './heartbeat.ts'
 import type { ProxyLimits } from './limits.ts'
 import { OutgoingStream } from './outgoing-stream.ts'
-import { type AnswerHead, readAnswerHead } from './response-headers.ts'
+import { type ResponseHead, readResponseHead } from './response-headers.ts'
 import { toUpstreamFailure } from './upstream-failure.ts'
 
 /** What came of one attempt. With `answered` the caller has, or is getting, an answer. */
@@ -63,7 +64,7 @@ class Relay implements AnswerHandler, Beating, UnderWay, Relaying {
   #exchange: UpstreamExchange | null = null
 
   #status = 0
-  #head: AnswerHead | null = null
+  #head: ResponseHead | null = null
   #plan: AnswerPlan | null = null
   /** Latin-1: a text goes out with the head in one piece. */
   #held = ''
@@ -105,7 +106,7 @@ class Relay implements AnswerHandler, Beating, UnderWay, Relaying {
   }
 
   onHead(status: number, headers: readonly string[]): void {
-    const head = readAnswerHead(headers)
+    const head = readResponseHead(headers)
     const plan = planAnswer(status, head, this.#attempt.request.method, this.#deps.limits)
     this.#status = status
     this.#head = head
@@ -180,7 +181,7 @@ class Relay implements AnswerHandler, Beating, UnderWay, Relaying {
     else if (this.#phase !== 'done' && error !== null) this.#fail(error)
   }
 
-  #beginStream(head: AnswerHead, isEvents: boolean): void {
+  #beginStream(head: ResponseHead, isEvents: boolean): void {
     const headers = this.#headersFor(head, true)
     if (headers === null) return
     headers.push(...this.#attempt.reply.headers, ...commonHeaders, 'x-accel-buffering', 'no')
@@ -238,7 +239,7 @@ class Relay implements AnswerHandler, Beating, UnderWay, Relaying {
   }
 
   /** What of the upstream's head the caller gets, names and values in turn; null when it was refused instead. */
-  #headersFor(head: AnswerHead, hasBody: boolean): string[] | null {
+  #headersFor(head: ResponseHead, hasBody: boolean): string[] | null {
     const headers = head.passed
     if (hasBody && head.contentType !== null) headers.push('content-type', head.contentType)
     if (head.sessionId !== null) {
@@ -274,10 +275,6 @@ class Relay implements AnswerHandler, Beating, UnderWay, Relaying {
     this.#deps.heartbeat.remove(this)
     this.#settle(outcome)
   }
-}
-
-function protocolError(reason: string): AppError {
-  return new AppError('upstream_protocol_error', 'the answer of the upstream was refused', { meta: { reason } })
 }
 
 function flushHead(relay: Relay): void {

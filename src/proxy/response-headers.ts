@@ -1,5 +1,5 @@
 /** What the head of an upstream's answer says, as far as it matters here. Every value is attacker input. */
-export type AnswerHead = {
+export type ResponseHead = {
   readonly contentType: string | null
   /** Null without, or with chunked encoding. */
   readonly contentLength: number | null
@@ -27,7 +27,7 @@ const digits = /^\d{1,15}$/
  *
  * @param headers names in lower case and values, in turn
  */
-export function readAnswerHead(headers: readonly string[]): AnswerHead {
+export function readResponseHead(headers: readonly string[]): ResponseHead {
   let contentType: string | null = null
   let contentLength: number | null = null
   let sessionId: string | null = null

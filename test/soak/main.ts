@@ -12,14 +12,8 @@ import { startPatchbay } from '../support/patchbay.ts'
 import { startServerProcess } from '../support/server-process.ts'
 import { until } from '../support/until.ts'
 import { freePorts } from '../support/upstreams/free-ports.ts'
-import {
-  type Answer,
-  closeInBody,
-  hangAfterHeaders,
-  respondInPieces,
-  respondResult,
-  startScriptedUpstream,
-} from '../support/upstreams/scripted-upstream.ts'
+import { mixedAnswers } from '../support/upstreams/mixed-answers.ts'
+import { respondResult, startScriptedUpstream } from '../support/upstreams/scripted-upstream.ts'
 import { readServerMemory, type ServerMemory } from './inspect-server.ts'
 import { slopePerTenMinutes } from './slope.ts'
 
@@ -30,17 +24,8 @@ const sampleMs = 10_000
 const maxMegabytes = 1
 const settlingMs = 60_000
 const maxWarmUpMs = 600_000
-const eventStream = { 'content-type': 'text/event-stream', 'mcp-session-id': 'soak' }
 
-const answers: Readonly<Record<string, Answer>> = {
-  json: respondResult({ content: [{ type: 'text', text: 'x'.repeat(900) }] }),
-  events: respondInPieces(
-    Array.from({ length: 20 }, (_, index) => `id: ${index}\ndata: {"n":${index}}\n\n`),
-    eventStream,
-  ),
-  'cut by the caller': hangAfterHeaders(eventStream),
-  'cut by the upstream': closeInBody('data: {}\n\n', eventStream),
-}
+const answers = mixedAnswers(20)
 const kinds = Object.keys(answers)
 
 const patchbay = await startPatchbay()

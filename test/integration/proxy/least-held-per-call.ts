@@ -3,27 +3,12 @@
 // little enough to stop at, and how many words to hold on to for each call.
 import assert from 'node:assert/strict'
 import { until } from '../../support/until.ts'
-import {
-  type Answer,
-  closeInBody,
-  hangAfterHeaders,
-  respondInPieces,
-  respondResult,
-  startScriptedUpstream,
-} from '../../support/upstreams/scripted-upstream.ts'
+import { mixedAnswers } from '../../support/upstreams/mixed-answers.ts'
+import { respondResult, startScriptedUpstream } from '../../support/upstreams/scripted-upstream.ts'
 import { type Caller, createCaller, startEndpoint, targetOf, usable } from './start-endpoint.ts'
 
 const job: { windows: number; enough: number; wordsHeld: number } = JSON.parse(process.argv[2] ?? '')
-const eventStream = { 'content-type': 'text/event-stream', 'mcp-session-id': 'session' }
-const answers: Readonly<Record<string, Answer>> = {
-  json: respondResult({ content: [{ type: 'text', text: 'x'.repeat(900) }] }),
-  events: respondInPieces(
-    Array.from({ length: 5 }, (_, index) => `id: ${index}\ndata: {"n":${index}}\n\n`),
-    eventStream,
-  ),
-  'cut by the caller': hangAfterHeaders(eventStream),
-  'cut by the upstream': closeInBody('data: {}\n\n', eventStream),
-}
+const answers = mixedAnswers(5)
 const kinds = Object.keys(answers)
 const callsPerRound = 200
 const roundsPerWindow = 2

@@ -60,7 +60,7 @@ describe('MCP endpoint, what comes back', () => {
     expect(answer.headers['content-length']).to.equal(String(Buffer.byteLength(odd)))
   })
 
-  // @guards src/proxy/response-headers.ts:readAnswerHead
+  // @guards src/proxy/response-headers.ts:readResponseHead
   it('PX-03: drops every header that is not on the list', async () => {
     const hostile = {
       'set-cookie': 'a=b',
@@ -169,7 +169,7 @@ describe('MCP endpoint, what comes back', () => {
       // @guards src/proxy/answer-plan.ts:planAnswer
       ['PX-07: gzip though we asked for identity', respond(200, 'x', { ...json, 'content-encoding': 'gzip' })],
       ['PX-07: gzip inside the chunks', sendRaw(`${rawHead('Transfer-Encoding: gzip, chunked')}1\r\nx\r\n0\r\n\r\n`)],
-      // @guards src/egress/http1/answer-head.ts:parseAnswerHead
+      // @guards src/egress/http1/answer-head.ts:parseResponseHead
       ['PX-08: two Content-Length', sendRaw(`${rawHead('Content-Length: 2', 'Content-Length: 2')}{}`)],
       ['PX-08: two different Content-Length', sendRaw(`${rawHead('Content-Length: 2', 'Content-Length: 3')}{}`)],
       [

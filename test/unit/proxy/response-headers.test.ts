@@ -1,12 +1,12 @@
 import { expect } from 'chai'
 import { planAnswer } from '../../../src/proxy/answer-plan.ts'
 import { defaultProxyLimits } from '../../../src/proxy/limits.ts'
-import { bodyKindOf, readAnswerHead } from '../../../src/proxy/response-headers.ts'
+import { bodyKindOf, readResponseHead } from '../../../src/proxy/response-headers.ts'
 
 const read = (headers: readonly (readonly [string, string])[]) =>
-  readAnswerHead(headers.flatMap(([name, value]) => [name.toLowerCase(), value]))
+  readResponseHead(headers.flatMap(([name, value]) => [name.toLowerCase(), value]))
 
-describe('readAnswerHead', () => {
+describe('readResponseHead', () => {
   it('PX-03: passes the allow-list and nothing else', () => {
     const head = read([
       ['Allow', 'GET, POST'],
