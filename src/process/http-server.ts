@@ -46,7 +46,7 @@ export async function startHttpServer(app: App, settings: Settings, timings: Tim
       isShuttingDown = true
       frontDoor.retire()
       await delay(timings.noticeMs)
-      await untilQuiet(frontDoor, timings.noticeMs / 10)
+      await untilQuiet(frontDoor, timings.noticeMs / 5)
       frontDoor.finish()
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       server.closeIdleConnections()
@@ -65,12 +65,13 @@ export async function startHttpServer(app: App, settings: Settings, timings: Tim
 }
 
 /** So many times as long as the quiet has to last is waited for it. */
-const quietTries = 4
+const quietTries = 3
 
 /**
  * Waits until nothing has come for `ms` milliseconds: a request that arrives on a connection just when that is closed is lost, and
  * clients do not repeat a POST. Each that comes by now takes its connection away, so they become fewer. With traffic that
- * does not end it waits a few times as long.
+ * does not end it waits a few times as long. Not for a moment only: a client or balancer that stalls looks like quiet, and sends
+ * all that it owes afterwards, on connections that had been idle.
  */
 async function untilQuiet({ received }: Pick<FrontDoor, 'received'>, ms: number): Promise<void> {
   for (let tried = 0, before = -1; tried < quietTries && before !== received(); tried += 1) {

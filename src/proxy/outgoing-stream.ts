@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http'
 import { advanceSseState, isAtEventBoundary, sseState } from './sse-boundary.ts'
 
-/** Of the answer; header names and values in turn. */
-type Head = { readonly status: number; readonly headers: string[] }
+/** Of the answer; header names and values in turn, and the body's length where it is known. */
+type Head = { readonly status: number; readonly headers: string[]; readonly length: number | null }
 
 const keepAliveComment = Buffer.from(': keepalive\n\n')
 
@@ -14,6 +14,8 @@ export class OutgoingStream {
   readonly #response: ServerResponse
   /** Until the first byte goes out: a stream that breaks before that becomes an error. */
   #unsentHead: Head | null
+  /** What waits for the head, as Latin-1: a text goes out with it in one piece. */
+  #early = ''
   #sse: number = sseState.atBoundary
   /** Beats since the reader was sent something. */
   #quiet = 0
@@ -28,26 +30,33 @@ export class OutgoingStream {
     return this.#unsentHead === null
   }
 
-  /** Sends the head with whatever follows. Does nothing when it is sent. */
+  /** Sends the head with what waits for it. Does nothing when it is sent. */
   begin(): void {
     if (this.#unsentHead === null) return
-    const { status, headers } = this.#unsentHead
-    this.#unsentHead = null
-    this.#response.writeHead(status, headers)
-  }
-
-  /** The head alone, now. */
-  flushHead(): void {
-    this.begin()
-    this.#response.flushHeaders()
+    const early = this.#early
+    this.#writeHead(this.#unsentHead, this.#unsentHead.length)
+    if (early === '') this.#response.flushHeaders()
+    else this.#response.write(early, 'latin1')
   }
 
   /** @param chunk not needed any more when this returns. @returns false when the reader cannot keep up */
   pass(chunk: Buffer): boolean {
     this.#quiet = 0
-    this.begin()
     if (this.isEvents) this.#sse = advanceSseState(this.#sse, chunk)
-    return this.#response.write(Buffer.from(chunk))
+    if (this.#unsentHead === null) return this.#response.write(Buffer.from(chunk))
+    this.#early += chunk.toString('latin1')
+    return true
+  }
+
+  /** All of it was passed. What is over before anything was sent goes out with its length, in one piece. */
+  finish(): void {
+    if (this.#unsentHead === null) {
+      this.#response.end()
+      return
+    }
+    const body = this.#early
+    this.#writeHead(this.#unsentHead, body.length)
+    this.#response.end(body, 'latin1')
   }
 
   /** The reader could not keep up: tells when it takes more again. */
@@ -78,5 +87,12 @@ export class OutgoingStream {
     this.begin()
     if (this.canBeCut()) this.#response.end()
     else this.#response.destroy()
+  }
+
+  #writeHead({ status, headers }: Head, length: number | null): void {
+    this.#unsentHead = null
+    this.#early = ''
+    if (length !== null) headers.push('content-length', String(length))
+    this.#response.writeHead(status, headers)
   }
 }

@@ -139,9 +139,8 @@ class Relay implements AnswerHandler, Beating, UnderWay, Relaying {
   onEnd(): void {
     if (this.#phase === 'holding') this.#answerHeld(this.#held)
     else if (this.#phase === 'streaming') {
-      this.#stream?.begin()
       this.#finish(answered)
-      this.#response.end()
+      this.#stream?.finish()
     }
   }
 
@@ -185,27 +184,28 @@ class Relay implements AnswerHandler, Beating, UnderWay, Relaying {
     const headers = this.#headersFor(head, true)
     if (headers === null) return
     headers.push(...this.#attempt.reply.headers, ...commonHeaders, 'x-accel-buffering', 'no')
-    // Comments change the length of an event stream.
-    if (!isEvents && head.contentLength !== null) headers.push('content-length', String(head.contentLength))
+    // comments change the length of an event stream
+    const length = isEvents ? null : head.contentLength
     this.#phase = 'streaming'
-    this.#stream = new OutgoingStream(this.#response, { status: this.#status, headers }, isEvents)
+    this.#stream = new OutgoingStream(this.#response, { status: this.#status, headers, length }, isEvents)
     if (isEvents) {
       this.#deps.metrics.streamOpened()
-      // The head goes with the first bytes if those are here already, else at once (REL-23).
-      process.nextTick(flushHead, this)
+      // without waiting for its first event (REL-23)
+      process.nextTick(begin, this)
     }
     if (this.#isRetired) this.retire()
   }
 
-  flushHead(): void {
+  /** Sends the head with what has come by now: the bytes that came with it, and often the end. */
+  begin(): void {
     if (this.#phase !== 'streaming' || this.#stream?.hasBegun) return
-    this.#stream?.flushHead()
+    this.#stream?.begin()
     this.#settle(answered)
   }
 
   #pass(stream: OutgoingStream, chunk: Buffer): boolean {
     const hasRoom = stream.pass(chunk)
-    this.#settle(answered)
+    if (!stream.hasBegun && !stream.isEvents) process.nextTick(begin, this)
     if (this.#isRetired && stream.canBeCut()) {
       this.#endStream()
       return true
@@ -277,6 +277,6 @@ class Relay implements AnswerHandler, Beating, UnderWay, Relaying {
   }
 }
 
-function flushHead(relay: Relay): void {
-  relay.flushHead()
+function begin(relay: Relay): void {
+  relay.begin()
 }

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { createGate } from '../../support/gate.ts'
 import {
   type Answer,
   closeInBody,
@@ -108,7 +109,7 @@ describe('MCP endpoint, what comes back', () => {
     expect(Object.keys(answer.headers)).to.have.members([
       ...[
         'content-type',
-        'transfer-encoding',
+        'content-length',
         'cache-control',
         'x-content-type-options',
         'x-request-id',
@@ -117,6 +118,23 @@ describe('MCP endpoint, what comes back', () => {
       ...['date', 'connection', 'keep-alive'],
     ])
     expect(answer.headers['x-accel-buffering']).to.equal('no')
+  })
+
+  it('sends a stream that is over with its head in one piece, with its length; any other in chunks', async () => {
+    const events = { 'content-type': 'text/event-stream' }
+    const atOnce = await callWith(respond(200, 'data: 1\n\ndata: ü\n\n', events))
+    expect(atOnce).to.include({ status: 200, body: 'data: 1\n\ndata: ü\n\n' })
+    expect(atOnce.headers).to.include({ 'content-length': '19' }).and.not.to.have.property('transfer-encoding')
+
+    const gate = createGate()
+    upstream.script(() => (response) => {
+      response.writeHead(200, events).write('data: 1\n\n')
+      void gate.pass().then(() => response.end('data: ü\n\n'))
+    })
+    const { headers, body } = await caller.open()
+    expect(headers).to.include({ 'transfer-encoding': 'chunked' }).and.not.to.have.property('content-length')
+    gate.open()
+    expect(await body.text()).to.equal('data: 1\n\ndata: ü\n\n')
   })
 
   describe('when the upstream answers with an error', () => {
