@@ -46,13 +46,7 @@ export function createKnownCallers({ verify, changes, clock }: Deps): VerifyCall
   /** By credential, of good ones: its hash would cost as much as everything else that is done here. For a minute at most. */
   const keys = new Map<string, { readonly connectorId: string; readonly key: string }>()
 
-  function keyOf(credential: string, connectorId: string): string {
-    const last = keys.get(credential)
-    return last?.connectorId === connectorId ? last.key : `${hashToken(credential)} ${connectorId}`
-  }
-
   function rememberKey(credential: string, connectorId: string, key: string): void {
-    if (keys.get(credential)?.key === key) return
     if (keys.size >= maxEntries) keys.clear()
     // by a timer, so that a process that nobody calls any more does not hold on to credentials
     if (keys.size === 0) setTimeout(() => keys.clear(), keysForMs).unref()
@@ -60,13 +54,26 @@ export function createKnownCallers({ verify, changes, clock }: Deps): VerifyCall
   }
 
   return (credential, connectorId) => {
-    const read = () => verify(credential, connectorId)
+    const read = () => verify(credential, connectorId).then(inOneShape)
     const unlessOver = (caller: Caller) =>
       caller.expiresAt !== null && caller.expiresAt.getTime() <= nowMs() ? read() : caller
-    const key = keyOf(credential, connectorId)
+    const last = keys.get(credential)
+    const isKnown = last?.connectorId === connectorId
+    const key = isKnown ? last.key : `${hashToken(credential)} ${connectorId}`
     const found = known.get(key, read)
     if (found instanceof Promise) return found.then(unlessOver)
-    rememberKey(credential, connectorId, key)
+    if (!isKnown) rememberKey(credential, connectorId, key)
     return unlessOver(found)
   }
+}
+
+/**
+ * The same, written out: a principal that was put together by spreading a row is of a shape of its own, and every call on it would
+ * look up anew where its members are (docs/performance.md).
+ */
+function inOneShape(caller: Caller): Caller {
+  const { id, tenantId, kind, subject, role, scopes, label, isRecognisable = false } = caller.principal
+  const principal = { id, tenantId, kind, subject, role, scopes, label, isRecognisable }
+  const { credentialId, expiresAt, client } = caller
+  return client === undefined ? { principal, credentialId, expiresAt } : { principal, credentialId, expiresAt, client }
 }

@@ -158,7 +158,9 @@ export function createCallTally(clock: Clock, bounds: TallyBounds = defaultTally
           dropped += 1
           return
         }
-        const alike = {
+        // Written out, here and below: objects that are put together by spreading others are each of a shape of their own, and
+        // whatever reads them on every call has to look that up anew (docs/performance.md).
+        count = {
           hourAt: new Date(now * hourMs),
           tenantId,
           connectorId,
@@ -167,14 +169,23 @@ export function createCallTally(clock: Clock, bounds: TallyBounds = defaultTally
           tool,
           client,
           outcome,
+          calls: 0,
+          totalMs: 0,
+          latency: new Array<number>(latencyClasses).fill(0),
         }
-        count = { ...alike, calls: 0, totalMs: 0, latency: new Array<number>(latencyClasses).fill(0) }
         waiting.set(key, count)
       }
       countOne(count, durationMs)
       if (connector === null) return
-      const kind = { connectorId: call.connectorId, method, tool: message.tool, client: call.client, outcome }
-      remember(principalId, { ...kind, count, methodCount })
+      remember(principalId, {
+        connectorId: call.connectorId,
+        method,
+        tool: message.tool,
+        client: call.client,
+        outcome,
+        count,
+        methodCount,
+      })
     },
 
     take() {

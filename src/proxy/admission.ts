@@ -56,7 +56,7 @@ export function createAdmission({ callsPerSecond, callsPerCaller, callsPerUpstre
  */
 function createRate(callsPerSecond: number, clock: Clock): (key: string) => void {
   const most = callsPerSecond === 0 ? Number.POSITIVE_INFINITY : (callsPerSecond * windowMs) / 1000
-  const taken = new Map<string, number>()
+  const taken = new Map<string, { calls: number }>()
   const nowMs = msOf(clock)
   let endsAt = 0
   return (key) => {
@@ -66,13 +66,14 @@ function createRate(callsPerSecond: number, clock: Clock): (key: string) => void
       taken.clear()
       endsAt = now + windowMs
     }
-    const count = (taken.get(key) ?? 0) + 1
-    if (count > most) {
+    const count = taken.get(key)
+    if (count === undefined) taken.set(key, { calls: 1 })
+    else if (count.calls < most) count.calls += 1
+    else {
       throw new AppError('rate_limited', 'too many calls in a short time', {
         meta: { retryAfterSeconds: Math.ceil((endsAt - now) / 1000), callsPerSecond },
       })
     }
-    taken.set(key, count)
   }
 }
 

@@ -70,6 +70,10 @@ class Relay implements AnswerHandler, Beating, UnderWay, Relaying {
   #held = ''
   #heldBytes = 0
   #stream: OutgoingStream | null = null
+  /** All of the answer has come. */
+  #isWhole = false
+  /** It is about to be sent, or its beginning. */
+  #isDue = false
   #isRetired = false
   /** Beats since the upstream sent something, and in all. */
   #silent = 0
@@ -137,11 +141,9 @@ class Relay implements AnswerHandler, Beating, UnderWay, Relaying {
   }
 
   onEnd(): void {
-    if (this.#phase === 'holding') this.#answerHeld(this.#held)
-    else if (this.#phase === 'streaming') {
-      this.#finish(answered)
-      this.#stream?.finish()
-    }
+    this.#isWhole = true
+    if (this.#stream?.hasBegun) this.#finishStream(this.#stream)
+    else this.#sendSoon()
   }
 
   onFailure(error: unknown): void {
@@ -191,21 +193,41 @@ class Relay implements AnswerHandler, Beating, UnderWay, Relaying {
     if (isEvents) {
       this.#deps.metrics.streamOpened()
       // without waiting for its first event (REL-23)
-      process.nextTick(begin, this)
+      this.#sendSoon()
     }
     if (this.#isRetired) this.retire()
   }
 
-  /** Sends the head with what has come by now: the bytes that came with it, and often the end. */
-  begin(): void {
-    if (this.#phase !== 'streaming' || this.#stream?.hasBegun) return
-    this.#stream?.begin()
-    this.#settle(answered)
+  /**
+   * With the answers to others that come in the same turn of the event loop, since a send that wakes its reader costs several
+   * times one that does not; and with all that comes of this one by then, which often is the rest.
+   */
+  #sendSoon(): void {
+    if (this.#isDue) return
+    this.#isDue = true
+    setImmediate(send, this)
+  }
+
+  send(): void {
+    this.#isDue = false
+    const stream = this.#stream
+    if (this.#phase === 'holding') this.#answerHeld(this.#held)
+    else if (this.#phase !== 'streaming' || stream === null) return
+    else if (this.#isWhole) this.#finishStream(stream)
+    else {
+      stream.begin()
+      this.#settle(answered)
+    }
+  }
+
+  #finishStream(stream: OutgoingStream): void {
+    this.#finish(answered)
+    stream.finish()
   }
 
   #pass(stream: OutgoingStream, chunk: Buffer): boolean {
     const hasRoom = stream.pass(chunk)
-    if (!stream.hasBegun && !stream.isEvents) process.nextTick(begin, this)
+    if (!stream.hasBegun) this.#sendSoon()
     if (this.#isRetired && stream.canBeCut()) {
       this.#endStream()
       return true
@@ -277,6 +299,6 @@ class Relay implements AnswerHandler, Beating, UnderWay, Relaying {
   }
 }
 
-function begin(relay: Relay): void {
-  relay.begin()
+function send(relay: Relay): void {
+  relay.send()
 }
