@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect } from 'chai'
 import { createAddressPolicy } from '../../../src/egress/address-policy.ts'
 import type { GuardedConnectorOptions } from '../../../src/egress/guarded-connector.ts'
@@ -263,6 +264,10 @@ describe('createUpstreamClient', () => {
     const server = await serve(({ socket }) => socket.write(ok('{}')))
     const client = open()
     send(client, server.origin).exchange.abort()
+    const { exchange } = send(client, server.origin)
+    // requests are begun at the end of a turn of the event loop: the first not at all, the second is being connected
+    await nextTurn()
+    exchange.abort()
     await until('it is connected', () => server.peers.length === 1)
     expect(await ask(client, server.origin)).to.include({ body: '{}' })
     expect(server.peers[0]?.received.match(/POST/g)?.length ?? 0).to.equal(server.peers.length === 1 ? 1 : 0)
