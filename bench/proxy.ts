@@ -12,8 +12,11 @@ import { startTargets, type Target } from './targets.ts'
 
 const rounds = Number(process.env.ROUNDS ?? 5)
 const seconds = Number(process.env.SECONDS ?? 4)
-/** V8 is not done with compiling before some fifty thousand calls in each process; for a second sort of call it has less to do. */
-const warmUpSeconds = { first: 20, second: 6 }
+/**
+ * V8 is not done with compiling before some fifty thousand calls in each process; for a second sort of call it has less to do. In
+ * turns, as it is measured: connections that end and come again are compiled for as well.
+ */
+const warmUp = { seconds: 5, first: 6, second: 2 }
 const connections = 64
 const call = (kind: 'json' | 'stream') =>
   JSON.stringify({
@@ -30,12 +33,12 @@ const folder = mkdtempSync(join(tmpdir(), 'patchbay-bench-'))
 const { targets, close } = await startTargets(folder)
 const named = (...names: string[]) => targets.filter(({ name }) => names.includes(name))
 try {
-  const json = await compare('JSON answers', targets, call('json'), warmUpSeconds.first)
+  const json = await compare('JSON answers', targets, call('json'), warmUp.first)
   const sse = await compare(
     'event-stream answers',
     targets.filter(({ name }) => name !== 'SDK relay' && !name.endsWith('2 processes')),
     call('stream'),
-    warmUpSeconds.second,
+    warmUp.second,
   )
   const p99 = await latencies(named('bare relay', 'Patchbay, API keys', 'Patchbay, JWTs'))
   const kilobytes = await streams(named('bare relay', 'Patchbay, API keys'))
@@ -67,13 +70,13 @@ try {
 }
 
 /** As fast as each goes, in turn, so that a busy machine is busy for all. Ratios are those of one round. */
-async function compare(title: string, among: readonly Target[], body: string, warmUp: number) {
+async function compare(title: string, among: readonly Target[], body: string, warmUpRounds: number) {
   const results = new Map(among.map(({ name }) => [name, { rates: [] as number[], costs: [] as number[] }]))
-  for (let round = -1; round < rounds; round += 1) {
+  for (let round = -warmUpRounds; round < rounds; round += 1) {
     for (const target of among) {
       const result = await measureLoad(target, body, {
         connections,
-        seconds: round < 0 ? warmUp : seconds,
+        seconds: round < 0 ? warmUp.seconds : seconds,
         perSecond: 0,
       })
       if (round < 0) continue

@@ -49,7 +49,7 @@ export async function startTargets(folder: string): Promise<{ targets: Target[];
   const sdk = await start(0, [script('sdk-relay.mjs'), origin, String(sdkPort)])
   const prepared = await preparePatchbay(folder, `${origin}/mcp`, patchbayPort)
   // as Containerfile and chart start it
-  const program = ['--no-memory-reducer', script('../dist/src/server.js')]
+  const program = ['--no-memory-reducer', '--min-semi-space-size=16', script('../dist/src/server.js')]
   const server = (env = {}) => start(0, program, { ...prepared.env, ...env })
   const patchbay = await server()
   const publicUrl = `http://localhost:${patchbayPort}`

@@ -5,6 +5,7 @@ import type { Settings } from '../config/settings.ts'
 import type { Timings } from '../config/timings.ts'
 import { type FrontDoor, serverOptions } from '../http/front-door.ts'
 import type { ReadinessReport } from '../http/readiness-report.ts'
+import { letCallsDieYoung } from './let-calls-die-young.ts'
 import { PortError } from './port-error.ts'
 
 export type HttpServer = {
@@ -30,6 +31,7 @@ const lastEventMs = 2000
  * @throws PortError
  */
 export async function startHttpServer(app: App, settings: Settings, timings: Timings['shutdown']): Promise<HttpServer> {
+  letCallsDieYoung()
   let isShuttingDown = false
   const readiness = app.createReadinessCheck(() => isShuttingDown)
   const { frontDoor, mcpEndpoint, peerSocket } = app.createHttp(readiness)

@@ -13,10 +13,7 @@ export type McpCall = CallFacts & {
   readonly requestId: string
   /** Begun once the caller is known. */
   span: Span
-  /**
-   * Gives back the call's place among those under way, and who is to hear that its reader is gone. Not one closure made where the
-   * call is served: with that, everything of a call outlived V8's young generation (docs/performance.md).
-   */
+  /** Gives back the call's place among those under way, and who is to hear that its reader is gone. */
   leave: (() => void) | null
   relaying: { callerGone(): void } | null
 }

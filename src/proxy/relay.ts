@@ -299,6 +299,11 @@ class Relay implements AnswerHandler, Beating, UnderWay, Relaying {
   }
 }
 
+/** Nobody is above this to hear of a failure. */
 function send(relay: Relay): void {
-  relay.send()
+  try {
+    relay.send()
+  } catch (error) {
+    relay.onFailure(error)
+  }
 }

@@ -31,7 +31,8 @@ export type UpstreamExchange = {
 }
 
 /**
- * The way out for calls: judges each address, follows no redirect, decodes nothing, never sends a request twice, has no watch for silence.
+ * The way out for calls: judges each address, follows no redirect, decodes nothing, never sends a request twice, has no watch for
+ * silence. Requests are begun together, at the end of the turn of the event loop.
  *
  * @throws AppError `internal` when the request cannot be written as HTTP; later failures go to the handler
  */

@@ -57,10 +57,14 @@ export function createUpstreamClient(options: GuardedConnectorOptions): Upstream
   /** With others of the same turn of the event loop: a send that wakes its reader costs several times one that does not. */
   function start(key: string, exchange: RunningExchange): void {
     if (exchange.isOver) return
-    const origin = originOf(key)
-    const connection = takeIdle(origin)
-    if (connection === null) connect(origin, exchange)
-    else exchange.begin(connection)
+    try {
+      const origin = originOf(key)
+      const connection = takeIdle(origin)
+      if (connection === null) connect(origin, exchange)
+      else exchange.begin(connection)
+    } catch (error) {
+      exchange.onFailure(error)
+    }
   }
 
   function connect(origin: Origin, exchange: RunningExchange): void {

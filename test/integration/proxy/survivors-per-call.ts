@@ -2,11 +2,13 @@
 // calls are over. Prints the median in bytes for each call, as JSON. Wants a job: how many calls, and how many words to hold on
 // to for each until a thousand more have come.
 import { GCProfiler } from 'node:v8'
+import { letCallsDieYoung } from '../../../src/process/let-calls-die-young.ts'
 import { respondResult, startScriptedUpstream } from '../../support/upstreams/scripted-upstream.ts'
 import { createCaller, startEndpoint, targetOf, usable } from './start-endpoint.ts'
 
 const job: { calls: number; wordsHeld: number } = JSON.parse(process.argv[2] ?? '')
 const atOnce = 16
+letCallsDieYoung()
 const heldAtMost = 1000
 
 const held: string[][] = []
