@@ -187,7 +187,7 @@ describe('MCP endpoint, what comes back', () => {
       // @guards src/proxy/answer-plan.ts:planAnswer
       ['PX-07: gzip though we asked for identity', respond(200, 'x', { ...json, 'content-encoding': 'gzip' })],
       ['PX-07: gzip inside the chunks', sendRaw(`${rawHead('Transfer-Encoding: gzip, chunked')}1\r\nx\r\n0\r\n\r\n`)],
-      // @guards src/egress/http1/answer-head.ts:parseResponseHead
+      // @guards src/egress/http1/answer-head.ts:parseAnswerHead
       ['PX-08: two Content-Length', sendRaw(`${rawHead('Content-Length: 2', 'Content-Length: 2')}{}`)],
       ['PX-08: two different Content-Length', sendRaw(`${rawHead('Content-Length: 2', 'Content-Length: 3')}{}`)],
       [
