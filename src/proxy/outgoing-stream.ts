@@ -5,6 +5,8 @@ import { advanceSseState, isAtEventBoundary, sseState } from './sse-boundary.ts'
 type Head = { readonly status: number; readonly headers: string[]; readonly length: number | null }
 
 const keepAliveComment = Buffer.from(': keepalive\n\n')
+/** More than one read brings does not wait for the head. */
+const maxEarlyBytes = 64 * 1024
 
 /** An answer that is passed on as it comes: what its reader has got, takes, and where it may be ended. */
 export class OutgoingStream {
@@ -30,13 +32,19 @@ export class OutgoingStream {
     return this.#unsentHead === null
   }
 
-  /** Sends the head with what waits for it. Does nothing when it is sent. */
-  begin(): void {
-    if (this.#unsentHead === null) return
+  /** Its reader has been sent nothing, and nothing waits to be sent. */
+  get isEmpty(): boolean {
+    return this.#unsentHead !== null && this.#early === ''
+  }
+
+  /** Sends the head with what waits for it. Does nothing when it is sent. @returns false when the reader cannot keep up */
+  begin(): boolean {
+    if (this.#unsentHead === null) return true
     const early = this.#early
     this.#writeHead(this.#unsentHead, this.#unsentHead.length)
-    if (early === '') this.#response.flushHeaders()
-    else this.#response.write(early, 'latin1')
+    if (early !== '') return this.#response.write(early, 'latin1')
+    this.#response.flushHeaders()
+    return true
   }
 
   /** @param chunk not needed any more when this returns. @returns false when the reader cannot keep up */
@@ -45,7 +53,7 @@ export class OutgoingStream {
     if (this.isEvents) this.#sse = advanceSseState(this.#sse, chunk)
     if (this.#unsentHead === null) return this.#response.write(Buffer.from(chunk))
     this.#early += chunk.toString('latin1')
-    return true
+    return this.#early.length < maxEarlyBytes || this.begin()
   }
 
   /** All of it was passed. What is over before anything was sent goes out with its length, in one piece. */
@@ -84,15 +92,27 @@ export class OutgoingStream {
 
   /** Our own end of it: clean between two events, else visibly broken (PX-09). */
   end(): void {
+    if (this.canBeCut()) {
+      this.begin()
+      this.#response.end()
+    } else this.breakOff()
+  }
+
+  /** Its reader gets what is here, and sees that there should have been more. */
+  breakOff(): void {
     this.begin()
-    if (this.canBeCut()) this.#response.end()
-    else this.#response.destroy()
+    // Node sends what was written in this tick when it is over
+    process.nextTick(destroy, this.#response)
   }
 
   #writeHead({ status, headers }: Head, length: number | null): void {
-    this.#unsentHead = null
-    this.#early = ''
     if (length !== null) headers.push('content-length', String(length))
     this.#response.writeHead(status, headers)
+    this.#unsentHead = null
+    this.#early = ''
   }
+}
+
+function destroy(response: ServerResponse): void {
+  response.destroy()
 }

@@ -221,13 +221,14 @@ class Relay implements AnswerHandler, Beating, UnderWay, Relaying {
   }
 
   #finishStream(stream: OutgoingStream): void {
-    this.#finish(answered)
     stream.finish()
+    this.#finish(answered)
   }
 
   #pass(stream: OutgoingStream, chunk: Buffer): boolean {
     const hasRoom = stream.pass(chunk)
-    if (!stream.hasBegun) this.#sendSoon()
+    if (stream.hasBegun) this.#settle(answered)
+    else this.#sendSoon()
     if (this.#isRetired && stream.canBeCut()) {
       this.#endStream()
       return true
@@ -256,8 +257,8 @@ class Relay implements AnswerHandler, Beating, UnderWay, Relaying {
     if (this.#head === null) return
     const headers = this.#headersFor(this.#head, this.#plan?.kind === 'hold')
     if (headers === null) return
-    this.#finish(answered)
     writeAnswer(this.#attempt.reply, { status: this.#status, headers, body, encoding: 'latin1' })
+    this.#finish(answered)
   }
 
   /** What of the upstream's head the caller gets, names and values in turn; null when it was refused instead. */
@@ -282,12 +283,16 @@ class Relay implements AnswerHandler, Beating, UnderWay, Relaying {
     this.#exchange?.abort()
   }
 
-  /** Before anything was sent the caller gets an error, after that a broken connection: never a clean end (PX-09). */
+  /**
+   * Before anything was sent the caller gets an error, after that a broken connection: never a clean end (PX-09). Events that wait to be
+   * sent are sent before: one of them may be the result of a call that must not be made twice.
+   */
   #fail(error: AppError): void {
-    const hasBegun = this.#phase === 'streaming' && this.#stream?.hasBegun === true
-    if (hasBegun) this.#attempt.reply.call.failure = error.code
-    this.#finish({ kind: 'failed', error })
-    if (hasBegun) this.#response.destroy()
+    const stream = this.#phase === 'streaming' ? this.#stream : null
+    const broken = stream !== null && (stream.hasBegun || (stream.isEvents && !stream.isEmpty)) ? stream : null
+    if (broken !== null) this.#attempt.reply.call.failure = error.code
+    this.#finish(broken === null ? { kind: 'failed', error } : answered)
+    broken?.breakOff()
     this.#exchange?.abort()
   }
 
@@ -304,6 +309,6 @@ function send(relay: Relay): void {
   try {
     relay.send()
   } catch (error) {
-    relay.onFailure(error)
+    relay.onFailure(new AppError('internal', 'the answer cannot be written', { cause: error }))
   }
 }

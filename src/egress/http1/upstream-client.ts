@@ -32,6 +32,7 @@ export function createUpstreamClient(options: GuardedConnectorOptions): Upstream
   const origins = new Map<string, Origin>()
   const connections = new Set<Connection>()
   let idleCount = 0
+  let isDestroyed = false
   let beat = 0
   const timer = setInterval(closeIdle, beatMs)
   timer.unref()
@@ -56,7 +57,7 @@ export function createUpstreamClient(options: GuardedConnectorOptions): Upstream
 
   /** With others of the same turn of the event loop: a send that wakes its reader costs several times one that does not. */
   function start(key: string, exchange: RunningExchange): void {
-    if (exchange.isOver) return
+    if (exchange.isOver || isDestroyed) return
     try {
       const origin = originOf(key)
       const connection = takeIdle(origin)
@@ -126,6 +127,7 @@ export function createUpstreamClient(options: GuardedConnectorOptions): Upstream
       return exchange
     },
     destroy() {
+      isDestroyed = true
       clearInterval(timer)
       for (const connection of connections) connection.destroy()
     },

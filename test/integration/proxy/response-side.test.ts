@@ -137,6 +137,19 @@ describe('MCP endpoint, what comes back', () => {
     expect(await body.text()).to.equal('data: 1\n\ndata: ü\n\n')
   })
 
+  it('PX-09: passes the events that came before a stream broke, though all came at once; then shows that it broke', async () => {
+    const head = 'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n'
+    upstream.script(() => sendRaw(`${head}9\r\ndata: 1\n\n\r\nno length\r\n`))
+    const { statusCode, body } = await caller.open()
+    expect(statusCode).to.equal(200)
+    const chunks: string[] = []
+    const broken = await body.forEach((chunk) => void chunks.push(String(chunk))).catch((error: unknown) => error)
+    expect(broken).to.be.an('error')
+    expect(chunks.join('')).to.equal('data: 1\n\n')
+    // with nothing to pass on it is an error that says so
+    expectFailure(await callWith(sendRaw(`${head}no length\r\n`)), 502)
+  })
+
   describe('when the upstream answers with an error', () => {
     for (const status of [400, 402, 403, 404, 405, 406, 409, 410, 415, 418, 421, 429, 500, 501, 502, 503, 504, 599]) {
       it(`passes ${status} with its JSON body byte for byte`, async () => {

@@ -1,6 +1,7 @@
 // Lets calls come and go, sixteen at a time, and looks at each collection of the young generation: what outlives it though the
 // calls are over. Prints the median in bytes for each call, as JSON. Wants a job: how many calls, and how many words to hold on
 // to for each until a thousand more have come.
+import assert from 'node:assert/strict'
 import { GCProfiler } from 'node:v8'
 import { letCallsDieYoung } from '../../../src/process/let-calls-die-young.ts'
 import { respondResult, startScriptedUpstream } from '../../support/upstreams/scripted-upstream.ts'
@@ -45,6 +46,7 @@ const grown = usedAfter
   .map((used, index) => used - (usedAfter[index] ?? 0))
   .sort((one, other) => one - other)
 const median = grown[Math.floor(grown.length / 2)] ?? Number.NaN
+assert(scavenges.length >= 5, `only ${scavenges.length} collections`)
 console.log(JSON.stringify({ bytes: (median * scavenges.length) / calls }))
 
 async function pass(count: number): Promise<void> {
